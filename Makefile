@@ -1,0 +1,53 @@
+# Needs Python 3.10 to 3.13, make and a package index; no compiler, ffmpeg or sox.
+
+PYTHON ?= python3
+VENV ?= .venv
+IS_SUPPORTED := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))
+# --prefer-binary: an older wheel rather than a newer release that would have to be compiled here.
+PIP_INSTALL := $(VENV)/bin/pip install --quiet --disable-pip-version-check --prefer-binary
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow lint types clean
+
+help: ## say what can be made
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1: /p' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.demo-installed ## transcribe the recordings of tests/recordings with the local service
+	@$(VENV)/bin/python -m pipeline.demo
+
+test: $(VENV)/.test-installed ## run the tests, but for the long ones
+	@$(VENV)/bin/python -m pytest -q -n 2 --dist loadgroup -m 'not slow'
+
+test-slow: $(VENV)/.test-installed ## run the long tests
+	@$(VENV)/bin/python -m pytest -q -m slow
+
+lint: $(VENV)/.test-installed ## check style and format
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+
+types: $(VENV)/.test-installed ## check types
+	@$(VENV)/bin/mypy
+
+clean: ## remove what the other targets wrote; the environment stays
+	@rm -rf demo-output build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+
+$(VENV)/bin/pip:
+	@for python in '$(PYTHON)' python3.13 python3.12 python3.11 python3.10; do \
+		if "$$python" -c '$(IS_SUPPORTED)' 2>/dev/null; then \
+			echo "Making $(VENV) with $$("$$python" --version)"; \
+			exec "$$python" -m venv '$(VENV)'; \
+		fi; \
+	done; \
+	echo "No Python 3.10 to 3.13 on PATH. Install one or name one: make PYTHON=/path/to/python3.12" >&2; \
+	exit 1
+
+$(VENV)/.demo-installed: setup.py pyproject.toml | $(VENV)/bin/pip
+	@echo "Installing Beamscribe into $(VENV) (a minute or two)"
+	@$(PIP_INSTALL) -e '.[sphinx]'
+	@touch $@
+
+# The tests need all that the demo needs.
+$(VENV)/.test-installed: setup.py pyproject.toml | $(VENV)/bin/pip
+	@echo "Installing Beamscribe and what its tests need into $(VENV) (a minute or two)"
+	@$(PIP_INSTALL) -e '.[test]'
+	@touch $@ $(VENV)/.demo-installed

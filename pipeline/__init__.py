@@ -1,0 +1,1 @@
+"""The command line, configuration, job graph and reports of Beamscribe."""

@@ -1,0 +1,163 @@
+"""The command line: ``python -m pipeline`` and ``beamscribe``.
+
+Each command imports what it needs when it runs: Beam takes seconds to import, and
+``--help`` should not.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+
+from pipeline.logs import quiet
+from pipeline.outcome import ExitCode
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Transcribe recordings in batches: every transcript, once, in Parquet.",
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave with its exit code; see `ExitCode`.
+
+    What follows ``--`` goes to Beam unchanged.
+    """
+    own, beam_flags = split_at_dashes(sys.argv[1:] if arguments is None else arguments)
+    quiet()
+    from transforms.errors import BeamscribeError
+
+    try:
+        app(own, prog_name="beamscribe", obj=beam_flags)
+    except BeamscribeError as error:
+        say(str(error), style="bold red")
+        sys.exit(exit_code_of(error))
+
+
+def split_at_dashes(arguments: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
+    """The arguments before the first ``--``, and those after it."""
+    given = list(arguments)
+    if "--" not in given:
+        return given, ()
+    at = given.index("--")
+    return given[:at], tuple(given[at + 1 :])
+
+
+def exit_code_of(error: Exception) -> ExitCode:
+    """The exit code that an error of this package's leads to."""
+    from transforms.errors import UsageError
+
+    return ExitCode.USAGE if isinstance(error, UsageError) else ExitCode.STOPPED
+
+
+def say(text: str, *, style: str | None = None) -> None:
+    """Print a message to standard error, as it is."""
+    Console(stderr=True).print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def run(
+    context: typer.Context,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option("--input", metavar="PATTERN", help="A file, folder, glob with ** or URI; repeatable."),
+    ] = None,
+    manifests: Annotated[
+        list[str] | None,
+        typer.Option("--manifest", metavar="FILE", help="CSV, JSONL or Parquet with 'audio'; repeatable."),
+    ] = None,
+    output: Annotated[str | None, typer.Option(metavar="DIR", help="Where the dataset is written.")] = None,
+    config: Annotated[
+        str | None, typer.Option(metavar="FILE", help="A YAML file, or a shipped configuration's name.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A configuration key, over the file; repeatable."),
+    ] = None,
+    print_config: Annotated[
+        bool, typer.Option("--print-config", help="Print the configuration as resolved, and stop.")
+    ] = False,
+) -> None:
+    """Transcribe a corpus. What follows -- goes to Apache Beam."""
+    from pipeline.config_load import load, resolved_yaml
+    from transforms.errors import UsageError
+    from transforms.listing import Sources
+
+    loaded = load(config, settings or ())
+    for warning in loaded.warnings:
+        say(f"Warning: {warning}")
+    if print_config:
+        typer.echo(resolved_yaml(loaded.config), nl=False)
+        return
+    if not inputs and not manifests:
+        raise UsageError("Nothing to transcribe: give --input PATTERN or --manifest FILE.")
+    if output is None:
+        raise UsageError("Nowhere to write: give --output DIR.")
+    from pipeline.job import Request
+    from pipeline.job import run as run_job
+    from pipeline.show import show_run
+
+    sources = Sources(tuple(inputs or ()), tuple(manifests or ()), loaded.config.input.limit)
+    record = run_job(Request(loaded.config, sources, output, context.obj))
+    show_run(Console(), output, record)
+    raise typer.Exit(record.exit_code or 0)
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 8421,
+    recognizer: Annotated[
+        Literal["sphinx", "digest", "script"],
+        typer.Option(help="sphinx: real words; digest: a function of the audio; script: from a file."),
+    ] = "digest",
+    script: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The answers of --recognizer script.")
+    ] = None,
+    requests_per_second: Annotated[int, typer.Option(help="Calls allowed in any second; 0 allows all.")] = 25,
+    latency_ms: Annotated[
+        tuple[float, float], typer.Option(metavar="LOW HIGH", help="Time until an answer, drawn evenly.")
+    ] = (0.0, 0.0),
+    calls_left: Annotated[int | None, typer.Option(help="Answers until the account is used up.")] = None,
+    max_payload_bytes: Annotated[
+        int | None, typer.Option(help="Limit of the audio, as in the older document (600000).")
+    ] = None,
+    faults: Annotated[
+        list[str] | None,
+        typer.Option("--fault", metavar="KIND[:ARG]=SHARE", help="For instance reset=0.05; repeatable."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Decides latencies and faults.")] = 0,
+) -> None:
+    """Serve SentenceRecognition on this machine, as strict as the real service.
+
+    It expects the credentials in TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY,
+    or else public test ones, which it prints.
+    """
+    from pipeline.service.faults import parse_fault
+    from pipeline.service.foreground import serve as serve_here
+    from pipeline.service.settings import ServiceSettings, with_environment
+
+    serve_here(
+        with_environment(
+            ServiceSettings(
+                host=host,
+                port=port,
+                recognizer=recognizer,
+                script_path=script,
+                requests_per_second=requests_per_second,
+                latency_ms=latency_ms,
+                calls_left=calls_left,
+                max_payload_bytes=max_payload_bytes,
+                faults=tuple(parse_fault(fault) for fault in faults or ()),
+                seed=seed,
+            ),
+            os.environ,
+        )
+    )

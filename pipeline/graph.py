@@ -1,0 +1,55 @@
+"""The job, top to bottom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import apache_beam as beam
+
+from transforms.assemble import AssembleTranscripts
+from transforms.find import FindRecordings
+from transforms.listing import Sources
+from transforms.parts import Rolling
+from transforms.recognize import Recognize, RecognizeSettings
+from transforms.schemas import Table
+from transforms.segmenting import CutSettings, NormalizeAndCut
+from transforms.write import WriteRows
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to transcribe, how, and where to."""
+
+    sources: Sources
+    cutting: CutSettings
+    recognition: RecognizeSettings
+    output: str
+    run_id: str
+    coordination: Path
+    rolling: Rolling
+
+
+def build(pipeline: beam.Pipeline, job: Job) -> None:
+    """Wire the whole job into a pipeline.
+
+    From the found recordings to the written segments is one fused stage: audio is
+    made and used up in it. Only addresses go in, and only texts come out.
+    """
+    recordings = pipeline | "Find recordings" >> FindRecordings(job.sources)
+    cut = recordings | "Normalize and cut" >> NormalizeAndCut(job.cutting)
+    heard = cut.segments | "Recognize" >> Recognize(job.recognition)
+    whole = {
+        "extents": cut.extents,
+        "utterances": heard.utterances,
+        "failures": heard.failures,
+        "unanswered": heard.unanswered,
+    } | "Assemble transcripts" >> AssembleTranscripts()
+    failures = (cut.failures, heard.failures, whole.failures) | "Gather failures" >> beam.Flatten()
+
+    for label, records, table in (
+        ("Write segments", heard.utterances, Table.SEGMENTS),
+        ("Write transcripts", whole.transcripts, Table.TRANSCRIPTS),
+        ("Write failures", failures, Table.FAILURES),
+    ):
+        _ = records | label >> WriteRows(table, job.output, job.run_id, job.coordination, job.rolling)

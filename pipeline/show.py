@@ -1,0 +1,120 @@
+"""Shows a person what a run has written: tables on a terminal, plain text elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import PurePath
+
+import pyarrow.parquet as pq
+from rich.console import Console
+from rich.table import Table as Grid
+
+from pipeline.run_record import RunRecord
+from transforms.folders import dataset_folder
+from transforms.parts import Part
+from transforms.schemas import Table
+
+MOST_ROWS = 20
+"""Rows of a table that are shown; the dataset has them all."""
+
+
+def show_run(console: Console, output: str, record: RunRecord) -> None:
+    """Print what a run wrote and counted, and how it ended."""
+    transcripts = _rows(output, Table.TRANSCRIPTS, record.run_id)
+    failures = _rows(output, Table.FAILURES, record.run_id)
+    _show_rows(
+        console,
+        "Transcripts",
+        ("recording", "channel", "seconds", "status", "text"),
+        (
+            (
+                _name(row),
+                str(row["channel"]),
+                _seconds(row["duration_ms"]),
+                str(row["status"]),
+                str(row["text"]),
+            )
+            for row in transcripts
+        ),
+    )
+    _show_rows(
+        console,
+        "Failures",
+        ("recording", "segment", "stage", "code", "message"),
+        (
+            (
+                _name(row),
+                "all" if row["segment_index"] is None else str(row["segment_index"]),
+                str(row["stage"]),
+                str(row["code"]),
+                str(row["message"]),
+            )
+            for row in failures
+        ),
+    )
+    _show_counts(console, record)
+    if record.stopped:
+        console.print(f"Stopped before the end. {record.stopped}", style="bold", markup=False)
+    console.print(f"The dataset is in {output}", markup=False, soft_wrap=True)
+
+
+def _show_rows(console: Console, title: str, heads: Sequence[str], rows: Iterator[Sequence[str]]) -> None:
+    grid = Grid(title=title, title_justify="left", show_lines=False)
+    for head in heads:
+        grid.add_column(
+            head, overflow="fold", no_wrap=False, ratio=1 if head in ("text", "message") else None
+        )
+    for row in islice(rows, MOST_ROWS):
+        grid.add_row(*(_plain(cell) for cell in row))
+    if grid.row_count == 0:
+        return
+    console.print(grid)
+    if next(rows, None) is not None:
+        console.print(f"(the first {MOST_ROWS}; the dataset has them all)")
+
+
+def _show_counts(console: Console, record: RunRecord) -> None:
+    counts = record.counts
+    if counts is None:
+        return
+    lines = [
+        f"{counts.files} recordings, {counts.failed_files} failed"
+        + (f", {counts.files_not_started} not started" if counts.files_not_started else "")
+        + (f"; {counts.other_files} other files left out" if counts.other_files else ""),
+        f"{counts.segments} segments transcribed, {counts.failed_segments} failed"
+        + (f", {counts.unanswered_segments} not called" if counts.unanswered_segments else "")
+        + f"; {counts.audio_seconds:,.1f} s of audio",
+        f"{counts.calls} calls, {counts.billed_calls} of them billed: {record.cost} {record.currency}",
+    ]
+    if counts.retries:
+        lines.append(
+            "retries: " + ", ".join(f"{code} {times}" for code, times in sorted(counts.retries.items()))
+        )
+    console.print("\n".join(lines), markup=False, highlight=False)
+
+
+def _rows(output: str, table: Table, run_id: str) -> Iterator[dict[str, object]]:
+    """The rows that a run wrote, part by part."""
+    folder = dataset_folder(output, table.value)
+    for name in folder.names():
+        part = Part.of_name(name)
+        if part is None or part.run_id != run_id:
+            continue
+        with folder.open(name) as file:
+            for batch in pq.ParquetFile(file).iter_batches(batch_size=MOST_ROWS):
+                yield from batch.to_pylist()
+
+
+def _name(row: dict[str, object]) -> str:
+    return PurePath(str(row["audio_uri"])).name
+
+
+def _seconds(milliseconds: object) -> str:
+    assert isinstance(milliseconds, int), "durations are whole milliseconds"
+    return f"{milliseconds / 1000:.1f}"
+
+
+def _plain(text: str) -> str:
+    """Text that cannot be taken for markup or move the cursor."""
+    return "".join(character if character.isprintable() else "?" for character in text).replace("[", r"\[")

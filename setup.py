@@ -1,0 +1,57 @@
+"""Beamscribe: batch transcription on Apache Beam.
+
+The packages lie at the top level, `transforms` and `pipeline`, so that
+``--setup_file`` installs both on workers. Why each dependency is here stands in
+docs/dependencies.md.
+"""
+
+from pathlib import Path
+
+from setuptools import setup
+
+SPHINX = ["pocketsphinx>=5.0,<6"]
+TEST = [
+    *SPHINX,
+    "hypothesis>=6.100",
+    "jiwer>=4,<5",
+    "mypy>=1.15",
+    "pandas>=2.1",
+    "pytest>=8",
+    "pytest-timeout>=2.3",
+    "pytest-xdist>=3.6",
+    "ruff>=0.9",
+    "tencentcloud-sdk-python-asr>=3.0.1300",
+    "types-PyYAML",
+]
+
+setup(
+    name="beamscribe",
+    version="0.1.0",
+    description="Batch transcription on Apache Beam with Tencent Cloud SentenceRecognition",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    python_requires=">=3.10,<3.14",
+    packages=["transforms", "pipeline", "pipeline.service", "pipeline.configs"],
+    package_dir={"pipeline.configs": "configs"},
+    package_data={"pipeline.configs": ["*.yaml"], "transforms": ["py.typed"], "pipeline": ["py.typed"]},
+    install_requires=[
+        "apache-beam>=2.77,<3",
+        "audioop-lts>=0.2; python_version >= '3.13'",
+        "av>=14",
+        "certifi",
+        "fasteners>=0.19",
+        "google-crc32c>=1.5",
+        "numpy>=1.26",
+        "pyarrow>=14.0.1",
+        "pydantic>=2.7,<3",
+        "pydub>=0.25.1",
+        "PyYAML>=6",
+        "rich>=13",
+        "soundfile>=0.12.1",
+        "soxr>=0.5",
+        "typer>=0.12",
+        "urllib3>=2.2,<3",
+    ],
+    extras_require={"sphinx": SPHINX, "test": TEST},
+    entry_points={"console_scripts": ["beamscribe=pipeline.cli:main"]},
+)

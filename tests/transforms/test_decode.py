@@ -1,0 +1,302 @@
+from __future__ import annotations
+
+import csv
+import io
+import random
+import struct
+
+import numpy as np
+import pytest
+from media_files import SHARED_AUDIO, av_file, sound_file, tone, video_file, wav_file
+
+from transforms.decode import open_decoder
+from transforms.errors import RecordingError
+from transforms.records import Stage
+
+RATE = 16000
+SOUND = tone(440, RATE, 2.0)
+PCM = (SOUND * 32767).astype("<i2").tobytes()
+
+
+def decode(data, name="a.bin"):
+    with open_decoder(io.BytesIO(data), name) as decoder:
+        blocks = list(decoder.blocks())
+        assert all(block.dtype == np.float32 and block.shape[1] == decoder.channels for block in blocks)
+        return decoder, np.concatenate(blocks)
+
+
+def failure(data):
+    with pytest.raises(RecordingError) as caught:
+        decode(data, "my recording")
+    assert caught.value.stage is Stage.DECODE
+    assert "my recording" in caught.value.message
+    return caught.value.code
+
+
+def likeness(samples, expected=SOUND):
+    length = min(len(samples), len(expected))
+    return np.corrcoef(samples[:length], expected[:length])[0, 1]
+
+
+@pytest.mark.parametrize(
+    ("container", "subtype", "tolerance"),
+    [
+        ("WAV", "PCM_U8", 1 / 127),
+        ("WAV", "PCM_16", 1 / 32767),
+        ("WAV", "PCM_24", 1e-6),
+        ("WAV", "PCM_32", 1e-6),
+        ("WAV", "FLOAT", 1e-7),
+        ("WAV", "DOUBLE", 1e-7),
+        ("WAV", "ULAW", 0.02),
+        ("WAV", "ALAW", 0.02),
+        ("WAVEX", "PCM_16", 1 / 32767),
+        ("WAVEX", "FLOAT", 1e-7),
+        ("RF64", "PCM_16", 1 / 32767),
+        ("W64", "PCM_24", 1e-6),
+        ("AIFF", "PCM_16", 1 / 32767),
+        ("AU", "PCM_16", 1 / 32767),
+        ("CAF", "PCM_24", 1e-6),
+        ("FLAC", "PCM_16", 1 / 32767),
+        ("FLAC", "PCM_24", 1e-6),
+    ],
+)
+def test_sample_formats_are_kept_to_their_precision(container, subtype, tolerance):
+    stereo = np.stack((SOUND, -0.5 * SOUND), axis=1)
+    decoder, samples = decode(sound_file(stereo, RATE, container, subtype))
+    assert (decoder.sample_rate, decoder.channels, decoder.damage) == (RATE, 2, None)
+    assert samples.shape == stereo.shape
+    assert np.abs(samples - stereo).max() <= tolerance
+
+
+@pytest.mark.parametrize(
+    ("container", "encoder"),
+    [
+        ("ipod", "aac"),
+        ("adts", "aac"),
+        ("ogg", "libopus"),
+        ("matroska", "libopus"),
+        ("mp3", "libmp3lame"),
+        ("avi", "libmp3lame"),
+        ("mpegts", "aac"),
+        ("flv", "aac"),
+        ("asf", "wmav2"),
+        ("matroska", "pcm_s24le"),
+        ("mov", "pcm_f64le"),
+        ("mov", "pcm_u8"),
+        ("tta", "tta"),
+    ],
+)
+def test_containers_and_codecs_come_out_with_their_tone(container, encoder):
+    decoder, samples = decode(av_file(SOUND, RATE, container, encoder))
+    seconds = len(samples) / decoder.sample_rate
+    assert decoder.damage is None
+    assert seconds == pytest.approx(2.0, abs=0.15)
+    middle = samples[len(samples) // 4 : len(samples) // 2, 0]
+    spectrum = np.abs(np.fft.rfft(middle * np.hanning(len(middle))))
+    assert np.argmax(spectrum) * decoder.sample_rate / len(middle) == pytest.approx(440, abs=4)
+    assert np.sqrt(np.mean(middle**2)) == pytest.approx(0.5 / np.sqrt(2), rel=0.1)
+
+
+@pytest.mark.parametrize(("encoder", "rate"), [("libopencore_amrnb", 8000)])
+def test_telephone_codecs_are_read(encoder, rate):
+    decoder, samples = decode(av_file(tone(440, rate, 1.0), rate, "amr", encoder, bit_rate=12200))
+    assert decoder.sample_rate == rate
+    assert len(samples) / rate == pytest.approx(1.0, abs=0.05)
+
+
+def test_of_a_video_the_sound_is_taken():
+    decoder, samples = decode(video_file(SOUND, RATE))
+    assert len(samples) / decoder.sample_rate == pytest.approx(2.0, abs=0.15)
+
+
+def test_tags_that_are_not_utf_8_do_not_matter():
+    data = av_file(SOUND, RATE, "ipod", "aac", metadata={"title": "QQQQQQQQ"})
+    assert b"QQQQQQQQ" in data
+    assert decode(data.replace(b"QQQQQQQQ", "中文标题".encode("gbk")))[0].damage is None
+
+
+@pytest.mark.parametrize("declared", [0, len(PCM) // 2, 0xFFFFFFFF, 0x7FFFF000])
+def test_a_wrong_data_size_loses_no_sample(declared):
+    decoder, samples = decode(wav_file(PCM, declared=declared))
+    assert np.array_equal(samples[:, 0] * 32768, np.frombuffer(PCM, "<i2"))
+    assert decoder.damage is None
+
+
+def test_a_short_wav_with_no_data_size_is_read_too():
+    assert len(decode(wav_file(PCM[:200], declared=0))[1]) == 100
+
+
+def test_a_data_size_beyond_the_file_is_damage():
+    decoder, samples = decode(wav_file(PCM, declared=2 * len(PCM)))
+    assert len(samples) == len(SOUND)
+    assert decoder.damage == f"the header announces {2 * len(PCM)} bytes of audio, {len(PCM)} are there"
+
+
+def test_an_odd_number_of_bytes_costs_one_sample_at_most():
+    assert len(decode(wav_file(PCM[:-1]))[1]) == len(SOUND) - 1
+
+
+def test_numbers_that_are_none_are_silence():
+    samples = SOUND.copy()
+    samples[100] = np.nan
+    data = wav_file(samples.tobytes(), bits=32, tag=3)
+    assert decode(data)[1][100, 0] == 0.0
+
+
+@pytest.mark.parametrize(("mask", "expected"), [(0x3F, 3), (0x3, None)])
+def test_the_subwoofer_of_a_wav_is_known(mask, expected):
+    channels = mask.bit_count()
+    data = wav_file(bytes(2000 * channels), channels=channels, mask=mask)
+    assert decode(data)[0].low_frequency_channel == expected
+
+
+def test_the_subwoofer_of_a_compressed_file_is_known():
+    surround = np.repeat(SOUND[:, np.newaxis], 6, axis=1)
+    assert decode(av_file(surround, RATE, "ipod", "aac", layout="5.1"))[0].low_frequency_channel == 3
+    assert decode(sound_file(surround, RATE, "FLAC"))[0].low_frequency_channel == 3
+
+
+def test_an_empty_file_says_so():
+    assert failure(b"") == "EmptyFile"
+
+
+RANDOM = random.Random(2).randbytes(20000)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"a",
+        b"this is a text\n" * 1000,
+        RANDOM,
+        bytes(20000),
+        b"\xff" * 5000,
+        b"%PDF-1.4\n" + RANDOM,
+        b"\x89PNG\r\n\x1a\n" + RANDOM,
+        b"RIFF\0\0\0\0WAVE",
+    ],
+    ids=["byte", "text", "random", "zeros", "ones", "pdf", "png", "riff"],
+)
+def test_what_is_not_audio_says_so(data):
+    assert failure(data) == "NotAudio"
+
+
+def test_a_video_without_sound_says_so():
+    assert failure(video_file(None, RATE, with_audio=False)) == "NoAudioStream"
+
+
+def test_a_wav_without_samples_says_so():
+    assert failure(wav_file(b"")) == "NoSamples"
+
+
+@pytest.mark.parametrize("sample_rate", [1, 4_000_000_000])
+def test_a_header_with_an_impossible_rate_is_not_followed(sample_rate):
+    data = bytearray(wav_file(PCM))
+    data[24:28] = struct.pack("<I", sample_rate)
+    assert failure(bytes(data)) in ("DecodeFailed", "NotAudio")
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\nfile://{path}\n#EXT-X-ENDLIST\n",
+        "ffconcat version 1.0\nfile {path}\n",
+        "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 5004 RTP/AVP 0\n",
+        '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"><Period>'
+        "<AdaptationSet><Representation><BaseURL>file://{path}</BaseURL></Representation>"
+        "</AdaptationSet></Period></MPD>",
+    ],
+    ids=["hls", "concat", "sdp", "dash"],
+)
+@pytest.mark.parametrize("name", ["a.wav", "a.m3u8", "a.mpd"])
+def test_scripts_reach_no_other_file(tmp_path, script, name):
+    other = tmp_path / "other.wav"
+    other.write_bytes(wav_file(PCM))
+    path = tmp_path / name
+    path.write_text(script.format(path=other))
+    with path.open("rb") as stream, pytest.raises(RecordingError) as caught, open_decoder(stream, name):
+        pass
+    assert caught.value.code == "NotAudio"
+
+
+def flip(data, places, seed=1):
+    chance = random.Random(seed)
+    spoilt = bytearray(data)
+    for _ in range(places):
+        spoilt[chance.randrange(len(data) // 2, len(data))] ^= chance.randrange(1, 256)
+    return bytes(spoilt)
+
+
+@pytest.mark.parametrize("container", ["FLAC", "MP3", "OGG"])
+def test_half_a_file_is_damage_and_what_is_there_is_kept(container):
+    noise = np.random.default_rng(1).standard_normal(20 * RATE).astype(np.float32) * 0.1
+    whole = sound_file(noise, RATE, container)
+    decoder, samples = decode(whole[: len(whole) // 2])
+    assert 8.0 < len(samples) / RATE < 12.0
+    if container != "OGG":  # Ogg does not say how long it should be.
+        assert decoder.damage
+
+
+def test_a_broken_place_in_a_flac_costs_only_itself():
+    noise = np.random.default_rng(1).standard_normal(30 * RATE).astype(np.float32) * 0.1
+    decoder, samples = decode(flip(sound_file(noise, RATE, "FLAC"), 1))
+    assert decoder.damage.startswith("libsndfile broke off: ")
+    assert 25.0 < len(samples) / RATE <= 30.0
+    assert likeness(samples[: 14 * RATE, 0], noise[: 14 * RATE]) > 0.999
+
+
+def test_broken_packets_are_counted():
+    noise = np.random.default_rng(1).standard_normal(10 * RATE).astype(np.float32) * 0.1
+    data = av_file(noise, RATE, "adts", "aac")
+    decoder, samples = decode(flip(data, 60))
+    assert "packets could not be decoded" in decoder.damage
+    assert len(samples)
+
+
+class Failing(io.BytesIO):
+    """A source that breaks off in the middle."""
+
+    def read(self, size=-1):
+        if self.tell() > 20000:
+            raise RecordingError(Stage.READ, "ReadFailed", "the disk is gone")
+        return super().read(min(size, 4096) if size > 0 else 4096)
+
+
+@pytest.mark.parametrize("container", ["wav", "flac", "m4a", "opus"])
+def test_a_source_that_fails_is_not_taken_for_the_end(container):
+    noise = np.random.default_rng(1).standard_normal(10 * RATE).astype(np.float32) * 0.1
+    data = {
+        "wav": lambda: wav_file((noise * 32767).astype("<i2").tobytes()),
+        "flac": lambda: sound_file(noise, RATE, "FLAC"),
+        "m4a": lambda: av_file(noise, RATE, "ipod", "aac"),
+        "opus": lambda: av_file(noise, RATE, "ogg", "libopus"),
+    }[container]()
+    with pytest.raises(RecordingError, match="the disk is gone"), open_decoder(Failing(data), "a") as decoder:
+        list(decoder.blocks())
+
+
+def test_the_stream_stays_open():
+    stream = io.BytesIO(av_file(SOUND, RATE, "ipod", "aac"))
+    with open_decoder(stream, "a") as decoder:
+        next(decoder.blocks())
+    assert not stream.closed
+
+
+def manifest_rows():
+    path = SHARED_AUDIO / "manifest.csv"
+    return list(csv.DictReader(path.open(encoding="utf-8"))) if path.exists() else []
+
+
+@pytest.mark.skipif(not manifest_rows(), reason="the shared recordings are not here")
+def test_real_recordings_have_their_length():
+    for row in manifest_rows():
+        with (
+            (SHARED_AUDIO / row["audio"]).open("rb") as stream,
+            open_decoder(stream, row["audio"]) as decoder,
+        ):
+            seconds = sum(len(block) for block in decoder.blocks()) / decoder.sample_rate
+        assert decoder.damage is None, row["audio"]
+        assert (decoder.sample_rate, decoder.channels) == (int(row["sample_rate"]), int(row["channels"]))
+        # Lengths of mp3 in the list count the encoder's delay and padding; the decoder takes them off.
+        tolerance = 0.11 if row["codec"] == "mp3" else 0.1
+        assert seconds == pytest.approx(float(row["seconds"]), abs=tolerance), row["audio"]

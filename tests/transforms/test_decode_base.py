@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+
+from transforms.decode_base import ShieldedStream, block_frames, shortfall, without_nan
+from transforms.errors import RecordingError
+from transforms.records import Stage
+
+
+class Breaking(io.BytesIO):
+    """Fails once its first bytes were read."""
+
+    def __init__(self, data, good, error):
+        super().__init__(data)
+        self._good = good
+        self._error = error
+
+    def read(self, size=-1):
+        if self.tell() >= self._good:
+            raise self._error
+        return super().read(size)
+
+
+@pytest.mark.parametrize("error", [OSError(5, "gone"), RecordingError(Stage.READ, "ReadFailed", "gone")])
+def test_a_failure_is_the_end_for_the_library_and_is_raised_later(error):
+    stream = ShieldedStream(Breaking(b"abcdef", 3, error))
+    assert stream.read(3) == b"abc"
+    stream.check()
+    assert stream.read(3) == b""
+    assert stream.readinto(bytearray(2)) == 0
+    with pytest.raises(type(error)) as caught:
+        stream.check()
+    assert caught.value is error
+
+
+def test_readinto_fills_what_it_can():
+    buffer = bytearray(b"....")
+    assert ShieldedStream(io.BytesIO(b"ab")).readinto(buffer) == 2
+    assert buffer == b"ab.."
+
+
+def test_blocks_are_short_where_there_are_many_channels():
+    assert block_frames(16000, 1) == 80000
+    assert block_frames(192000, 32) * 32 <= 1 << 20
+    assert block_frames(1, 1 << 21) == 1
+
+
+def test_a_shortfall_is_told_beyond_the_tolerance_only():
+    assert shortfall(15900, 16000, 16000, 0.1) is None
+    assert shortfall(8000, 16000, 16000, 0.1) == (
+        "the file announces 1.00 s of audio, 0.50 s could be decoded"
+    )
+
+
+def test_what_is_no_number_becomes_silence_or_full_scale():
+    samples = np.array([[0.5], [np.nan], [np.inf], [-np.inf]], np.float32)
+    assert without_nan(samples).ravel().tolist() == [0.5, 0.0, 1.0, -1.0]

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import io
+import wave
+
+import av
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from media_files import tone
+
+from transforms.encode import encode
+from transforms.errors import RecordingError, UsageError
+from transforms.formats import ENCODABLE, bytes_upper_bound
+from transforms.normalize import to_int16
+from transforms.records import Stage
+from transforms.sound import sound_of
+
+COMPRESSED = ("mp3", "ogg-opus", "m4a", "aac")
+PLENTY = 10_000_000
+
+
+def audio_of(samples, sample_rate):
+    return sound_of(to_int16(samples).tobytes(), sample_rate)
+
+
+def pack(audio, voice_format, limit=PLENTY):
+    return encode(audio, voice_format, name="a.wav", max_payload_bytes=limit)
+
+
+def decoded(payload):
+    with av.open(io.BytesIO(payload)) as container:
+        stream = container.streams.audio[0]
+        frames = [frame.to_ndarray() for frame in container.decode(stream)]
+        return stream.codec_context, np.concatenate(frames, axis=1)[0]
+
+
+def test_wav_is_canonical():
+    audio = audio_of(tone(440, 16000), 16000)
+    payload = pack(audio, "wav")
+    assert len(payload) == 44 + len(audio.raw_data)
+    with wave.open(io.BytesIO(payload)) as reader:
+        assert reader.getparams()[:4] == (1, 2, 16000, 16000)
+        assert reader.readframes(16000) == audio.raw_data
+
+
+def test_pcm_is_the_samples():
+    audio = audio_of(tone(440, 16000), 16000)
+    assert pack(audio, "pcm") == audio.raw_data
+
+
+@pytest.mark.parametrize("sample_rate", [8000, 16000])
+@pytest.mark.parametrize("voice_format", COMPRESSED)
+def test_what_comes_back_is_what_was_sent(voice_format, sample_rate):
+    context, samples = decoded(pack(audio_of(tone(440, sample_rate, 5.0), sample_rate), voice_format))
+    rate = context.sample_rate
+    assert context.layout.nb_channels == 1
+    assert rate == (48000 if voice_format == "ogg-opus" else sample_rate)
+    # Only ADTS has nowhere to say how much of its first and last frame is the codec's delay.
+    assert len(samples) / rate == pytest.approx(5.0, abs=0.4 if voice_format == "aac" else 0.13)
+    middle = samples[rate : 3 * rate]
+    spectrum = np.abs(np.fft.rfft(middle * np.hanning(len(middle))))
+    assert np.argmax(spectrum) * rate / len(middle) == pytest.approx(440, abs=1)
+    assert np.sqrt(np.mean(middle**2)) == pytest.approx(0.5 / np.sqrt(2), rel=0.1)
+
+
+@pytest.mark.parametrize("sample_rate", [8000, 16000])
+def test_opus_says_the_rate_and_one_channel(sample_rate):
+    payload = pack(audio_of(tone(440, sample_rate), sample_rate), "ogg-opus")
+    head = payload[payload.index(b"OpusHead") :]
+    assert head[9] == 1
+    assert int.from_bytes(head[12:16], "little") == sample_rate
+
+
+@pytest.mark.parametrize("voice_format", ENCODABLE)
+def test_the_same_audio_gives_the_same_bytes(voice_format):
+    audio = audio_of(np.random.default_rng(1).standard_normal(16000).astype(np.float32) * 0.1, 16000)
+    assert pack(audio, voice_format) == pack(audio, voice_format)
+
+
+@given(
+    voice_format=st.sampled_from(ENCODABLE),
+    sample_rate=st.sampled_from([8000, 16000]),
+    samples=st.integers(1, 40000),
+)
+@settings(max_examples=60, deadline=None)
+def test_any_length_can_be_encoded_within_its_bound(voice_format, sample_rate, samples):
+    noise = np.random.default_rng(samples).standard_normal(samples).astype(np.float32) * 0.3
+    payload = pack(audio_of(noise, sample_rate), voice_format)
+    assert 0 < len(payload) <= bytes_upper_bound(voice_format, samples, sample_rate)
+
+
+@pytest.mark.parametrize("voice_format", COMPRESSED)
+def test_the_bit_rate_gives_way_to_the_limit(voice_format):
+    audio = audio_of(np.random.default_rng(1).standard_normal(16000 * 10).astype(np.float32) * 0.3, 16000)
+    full = pack(audio, voice_format)
+    limit = round(len(full) * 0.75)
+    assert 0 < len(pack(audio, voice_format, limit)) <= limit
+
+
+@pytest.mark.parametrize("voice_format", ENCODABLE)
+def test_what_does_not_fit_says_what_to_do(voice_format):
+    audio = audio_of(np.random.default_rng(1).standard_normal(16000 * 5).astype(np.float32) * 0.3, 16000)
+    with pytest.raises(RecordingError, match=r"5\.0 s of a\.wav.*more than the 900 allowed") as caught:
+        pack(audio, voice_format, 900)
+    assert (caught.value.stage, caught.value.code) == (Stage.RECOGNIZE, "PayloadTooLarge")
+
+
+def test_formats_that_cannot_be_made_are_named():
+    with pytest.raises(UsageError, match="'speex' cannot be made"):
+        pack(audio_of(tone(440, 16000), 16000), "speex")

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import apache_beam as beam
+from apache_beam.metrics import MetricsFilter
+from apache_beam.testing.test_pipeline import TestPipeline
+from apache_beam.testing.util import assert_that, equal_to
+
+from transforms.find import FindRecordings
+from transforms.listing import Sources
+from transforms.records import Recording
+
+
+def test_recordings_cross_the_shuffle_whatever_their_names(tmp_path):
+    base = bytes(tmp_path)
+    names = [b"caf\xe9\xff.wav", "录音.mp3".encode(), b"a\nb 'c'.wav", b"-x.wav"]
+    for name in [*names, b"notes.txt"]:
+        Path(os.fsdecode(base + b"/" + name)).touch()
+    (tmp_path / "list.csv").write_text("audio,channel,crc32c,language,id\n-x.wav,1,000000ff,zh,seven\n")
+    named = os.fsdecode(names[0])
+    expected = [
+        Recording(f"{tmp_path}/-x.wav", base + b"/-x.wav", "zh", 1, 255, "seven"),
+        *(
+            Recording((base + b"/" + name).decode(errors="backslashreplace"), base + b"/" + name)
+            for name in names
+        ),
+    ]
+    with TestPipeline(runner="FnApiRunner") as pipeline:
+        sources = Sources((named, "."), ("list.csv",), base=str(tmp_path))
+        found = pipeline | FindRecordings(sources)
+        assert found.element_type is Recording
+        assert_that(found, equal_to(expected))
+    counters = {
+        counter.key.metric.name: counter.committed
+        for counter in pipeline.result.metrics().query(MetricsFilter().with_namespace("beamscribe"))[
+            "counters"
+        ]
+    }
+    assert counters == {"recordings_found": 5, "other_files": 2}
+
+
+def test_the_steps_can_be_read(tmp_path):
+    pipeline = beam.Pipeline(runner="FnApiRunner")
+    _ = pipeline | "Find recordings" >> FindRecordings(Sources((str(tmp_path),)))
+    labels: list[str] = []
+
+    class Labels(beam.pipeline.PipelineVisitor):
+        def enter_composite_transform(self, node):
+            labels.append(node.full_label)
+
+        def visit_transform(self, node):
+            labels.append(node.full_label)
+
+    pipeline.visit(Labels())
+    assert {
+        "Find recordings/Sources",
+        "Find recordings/List recordings",
+        "Find recordings/Spread over workers",
+    } <= set(labels)

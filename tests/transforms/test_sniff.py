@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from media_files import av_file, sound_file, tone, wav_file
+
+from transforms.sniff import HEAD_BYTES, is_for_libsndfile, read_wav_layout
+
+SOUND = tone(440, 16000, 0.5)
+PCM = (SOUND * 32767).astype("<i2").tobytes()
+
+
+@pytest.mark.parametrize(
+    "container", ["WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "FLAC", "MP3", "OGG"]
+)
+def test_what_libsndfile_reads_best_is_left_to_it(container):
+    assert is_for_libsndfile(sound_file(SOUND, 16000, container)[:HEAD_BYTES])
+
+
+@pytest.mark.parametrize(("container", "encoder"), [("ogg", "libopus"), ("adts", "aac"), ("mp4", "aac")])
+def test_what_ffmpeg_reads_best_is_left_to_it(container, encoder):
+    assert not is_for_libsndfile(av_file(SOUND, 16000, container, encoder)[:HEAD_BYTES])
+
+
+@pytest.mark.parametrize("head", [b"", b"\xff", b"RIFF\0\0\0\0AVI ", b"FORM\0\0\0\x008SVX", b"#EXTM3U\n"])
+def test_other_heads_are_not_for_libsndfile(head):
+    assert not is_for_libsndfile(head)
+
+
+def layout_of(data):
+    return read_wav_layout(io.BytesIO(data))
+
+
+def test_a_right_header_is_believed():
+    layout = layout_of(wav_file(PCM))
+    assert (layout.declared_bytes, layout.present_bytes, layout.missing_bytes) == (len(PCM), len(PCM), 0)
+    assert not layout.size_is_wrong
+
+
+def test_a_header_that_promises_more_than_there_is_says_how_much():
+    assert layout_of(wav_file(PCM, declared=len(PCM) + 1000)).missing_bytes == 1000
+
+
+@pytest.mark.parametrize("declared", [0xFFFFFFFF, 0x7FFFF000])
+def test_the_placeholders_of_streaming_writers_promise_nothing(declared):
+    layout = layout_of(wav_file(PCM, declared=declared))
+    assert layout.declared_bytes is None
+    assert layout.missing_bytes == 0
+    assert not layout.size_is_wrong
+
+
+@pytest.mark.parametrize("declared", [0, 2, len(PCM) // 2])
+def test_audio_behind_the_data_chunk_is_noticed(declared):
+    assert layout_of(wav_file(PCM, declared=declared)).size_is_wrong
+
+
+@pytest.mark.parametrize(
+    "after", [b"LIST\x04\x00\x00\x00abcd" + bytes(2000), b"\0id3 \x10\x00\x00\x00" + bytes(2000)]
+)
+def test_chunks_behind_the_data_are_not_audio(after):
+    assert not layout_of(wav_file(PCM, after=after)).size_is_wrong
+
+
+@pytest.mark.parametrize(
+    ("mask", "channels", "expected"), [(0x3F, 6, 3), (0x60F, 6, 3), (0xB, 3, 2), (0x3, 2, None)]
+)
+def test_the_channel_mask_tells_the_subwoofer(mask, channels, expected):
+    data = np.zeros((1000, channels), "<i2").tobytes()
+    assert layout_of(wav_file(data, channels=channels, mask=mask)).low_frequency_channel == expected
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"RIFF", b"RIFF\0\0\0\0WAVE", b"fLaC" + bytes(100), wav_file(PCM)[:20]]
+)
+def test_other_files_have_no_layout(data):
+    assert layout_of(data) is None

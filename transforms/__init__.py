@@ -1,0 +1,1 @@
+"""Beam transforms for batch transcription; usable alone in other pipelines."""

@@ -1,0 +1,126 @@
+"""What the decoders have in common: their interface, their blocks, the stream under them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import BinaryIO, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from transforms.errors import BeamscribeError
+
+BLOCK_SECONDS = 5
+# A block of many channels or of a high rate is shorter: 4 MiB of float32.
+_BLOCK_VALUES = 1 << 20
+
+
+class Decoder(Protocol):
+    """A recording being decoded.
+
+    Attributes:
+        sample_rate: frames per second.
+        channels: how many, in the order of the file.
+        low_frequency_channel: the index of the subwoofer's channel, if the file says that
+            it has one. It holds no speech.
+        damage: what was missing or broken; None for nothing. Known after the last block.
+    """
+
+    sample_rate: int
+    channels: int
+    low_frequency_channel: int | None
+    damage: str | None
+
+    def blocks(self) -> Iterator[NDArray[np.float32]]:
+        """The samples, once, as arrays of shape (frames, channels) in [-1, 1)."""
+        ...
+
+
+class UndecodableError(Exception):
+    """A decoder can make nothing of the stream.
+
+    Args:
+        code: which of the codes for recordings (`codes`) it comes to.
+        reason: what the decoder said, a clause without a full stop.
+    """
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(code, reason)
+        self.code = code
+        self.reason = reason
+
+
+class ShieldedStream:
+    """A stream that is read from inside a C library.
+
+    An exception cannot pass through the library: libsndfile would take it for the end of
+    the file, and a recording would be cut short silently. It is kept, the library sees the
+    end, and `check` raises it.
+
+    Args:
+        stream: what is read; needs ``read``, ``seek`` and ``tell``.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._failure: BeamscribeError | OSError | ValueError | None = None
+
+    def read(self, size: int = -1) -> bytes:
+        """Up to ``size`` bytes; none at the end and after a failure."""
+        if self._failure is not None:
+            return b""
+        try:
+            return self._stream.read(size)
+        except (BeamscribeError, OSError, ValueError) as error:
+            self._failure = error
+            return b""
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:
+        """Fill the buffer as far as there are bytes, and say how many there were."""
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Move, and say where to."""
+        if self._failure is not None:
+            return 0
+        try:
+            return self._stream.seek(offset, whence)
+        except (BeamscribeError, OSError, ValueError) as error:
+            self._failure = error
+            return 0
+
+    def tell(self) -> int:
+        """Where the next byte is read."""
+        return 0 if self._failure is not None else self._stream.tell()
+
+    def check(self) -> None:
+        """Raise what the stream raised since it was opened, if anything."""
+        if self._failure is not None:
+            raise self._failure
+
+
+def block_frames(sample_rate: int, channels: int) -> int:
+    """How many frames a block holds: `BLOCK_SECONDS`, less where that takes too much memory."""
+    return max(1, min(BLOCK_SECONDS * sample_rate, _BLOCK_VALUES // channels))
+
+
+def shortfall(frames: int, claimed_frames: float, sample_rate: int, tolerance_seconds: float) -> str | None:
+    """Say that the file claims more than could be decoded; None if it does not."""
+    if frames >= claimed_frames - tolerance_seconds * sample_rate:
+        return None
+    return (
+        f"the file announces {claimed_frames / sample_rate:.2f} s of audio, "
+        f"{frames / sample_rate:.2f} s could be decoded"
+    )
+
+
+def without_nan(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Replace what is not a number in float samples by silence.
+
+    One such value would spread through the resampler's whole filter.
+    """
+    if np.isfinite(samples).all():
+        return samples
+    return np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0)

@@ -1,0 +1,102 @@
+"""Decoding by libsndfile: wav, flac, mp3, ogg-vorbis, aiff, au, w64, caf, RF64."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from transforms import codes
+from transforms.decode_base import ShieldedStream, UndecodableError, block_frames, shortfall, without_nan
+
+# libsndfile says so many frames when a FLAC header does not know.
+_FRAMES_UNKNOWN = 1 << 60
+# The order that these formats prescribe for 5.1 and more.
+_LOW_FREQUENCY_CHANNELS = {
+    ("FLAC", 6): 3,
+    ("FLAC", 7): 3,
+    ("FLAC", 8): 3,
+    ("OGG", 6): 5,
+    ("OGG", 7): 6,
+    ("OGG", 8): 7,
+}
+# mp3 lengths are promised by the encoder's tag, to a frame or two of 1,152 samples.
+_TOLERANCE_SECONDS = 0.15
+
+
+class SndfileDecoder:
+    """A `decode_base.Decoder` on libsndfile.
+
+    Args:
+        stream: at any position.
+        low_frequency_channel: the subwoofer's channel if the caller knows it.
+
+    Raises:
+        UndecodableError: libsndfile does not open it, or gets no sample out of it.
+        BeamscribeError, OSError: reading the stream failed.
+    """
+
+    def __init__(self, stream: ShieldedStream, low_frequency_channel: int | None = None) -> None:
+        self._stream = stream
+        stream.seek(0)
+        try:
+            self._file = soundfile.SoundFile(stream, "r")
+        except soundfile.LibsndfileError as error:
+            stream.check()
+            raise UndecodableError(codes.NOT_AUDIO, f"libsndfile says: {_text_of(error)}") from error
+        self.sample_rate: int = self._file.samplerate
+        self.channels: int = self._file.channels
+        self.low_frequency_channel = low_frequency_channel
+        if low_frequency_channel is None:
+            self.low_frequency_channel = _LOW_FREQUENCY_CHANNELS.get((self._file.format, self.channels))
+        self.damage: str | None = None
+        self._first = self._read_block()
+        if not len(self._first):
+            self._file.close()
+            raise UndecodableError(codes.NO_SAMPLES, self.damage or "libsndfile finds no sample in it")
+
+    def blocks(self) -> Iterator[NDArray[np.float32]]:
+        """The samples, once, as arrays of shape (frames, channels) in [-1, 1).
+
+        Raises:
+            BeamscribeError, OSError: reading the stream failed.
+        """
+        frames = 0
+        block = self._first
+        while len(block):
+            frames += len(block)
+            yield block
+            block = self._read_block()
+        if self.damage is None and self._file.frames < _FRAMES_UNKNOWN:
+            self.damage = shortfall(frames, self._file.frames, self.sample_rate, _TOLERANCE_SECONDS)
+
+    def close(self) -> None:
+        """Free what libsndfile holds; the stream stays open."""
+        self._file.close()
+
+    def _read_block(self) -> NDArray[np.float32]:
+        """The next block; an empty one at the end and where the decoder breaks off."""
+        # 16-bit samples are fetched as such: in one read instead of many small ones, and
+        # numpy makes floats of them faster.
+        kind: type[np.int16] | type[np.float32] = np.float32
+        if self._file.subtype == "PCM_16":
+            kind = np.int16
+        samples = np.empty((block_frames(self.sample_rate, self.channels), self.channels), kind)
+        try:
+            frames = self._file.buffer_read_into(samples, dtype=samples.dtype.name)
+        except soundfile.LibsndfileError as error:
+            self.damage = f"libsndfile broke off: {_text_of(error)}"
+            frames = 0
+        self._stream.check()
+        if kind is np.int16:
+            scaled: NDArray[np.float32] = np.multiply(
+                samples[:frames], np.float32(1 / 32768), dtype=np.float32
+            )
+            return scaled
+        return without_nan(samples[:frames].astype(np.float32, copy=False))
+
+
+def _text_of(error: soundfile.LibsndfileError) -> str:
+    return str(error.error_string).removeprefix("Error : ").rstrip(".")

@@ -1,0 +1,180 @@
+"""Copy a remote recording into a local file, once, within limits of size and time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import BinaryIO
+from urllib.parse import urljoin, urlsplit
+
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+from urllib3 import BaseHTTPResponse, PoolManager, Retry, Timeout
+from urllib3.exceptions import HTTPError
+
+from transforms.addresses import is_http
+from transforms.codes import DOWNLOAD_FAILED, NOT_FOUND, PERMISSION_DENIED, READ_FAILED, TOO_LARGE
+from transforms.connections import open_manager, proxy_for
+from transforms.errors import RecordingError, UsageError
+from transforms.records import Stage
+
+_BLOCK_BYTES = 1 << 20
+_REDIRECTS = 5
+_REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
+_PASSING_STATUSES = frozenset({408, 425, 429})
+# One silence on the line, not the whole transfer: that is `ReadLimits.max_seconds`.
+_CONNECT_SECONDS = 10.0
+_SILENCE_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLimits:
+    """How much a remote recording may take.
+
+    Attributes:
+        max_bytes: size; 4 GiB is where the sizes in a wav header end.
+        max_seconds: time of the whole transfer.
+    """
+
+    max_bytes: int = 4 << 30
+    max_seconds: float = 600.0
+
+
+def fetch(uri: str, target: BinaryIO, *, limits: ReadLimits, clock: Callable[[], float]) -> None:
+    """Copy what lies behind a URI.
+
+    Args:
+        uri: http, https, or a scheme of Beam's file systems.
+        target: where the bytes go.
+        limits: the size and time that the copy may take.
+        clock: monotonic seconds.
+
+    Raises:
+        RecordingError: it cannot be had whole within the limits.
+    """
+    deadline = clock() + limits.max_seconds
+    copied = 0
+    with closing(_http_blocks(uri, limits) if is_http(uri) else _object_blocks(uri)) as blocks:
+        for block in blocks:
+            copied += len(block)
+            if copied > limits.max_bytes:
+                raise _too_large(uri, limits)
+            if clock() > deadline:
+                raise _failed(
+                    DOWNLOAD_FAILED,
+                    f"{uri}: not there after {limits.max_seconds:g} s ({copied:,} bytes were). The line or "
+                    "the server is slow; run the command again, or copy the file here first.",
+                    retryable=True,
+                )
+            _write(target, block)
+
+
+@lru_cache(maxsize=16)
+def _manager(scheme: str, proxy_url: str | None) -> PoolManager:
+    """Keep connections between downloads; threads may share them."""
+    return open_manager(f"{scheme}://", proxy_url=proxy_url, connections=16)
+
+
+def _http_blocks(url: str, limits: ReadLimits) -> Generator[bytes, None, None]:
+    try:
+        response = _get(url, limits)
+        try:
+            if (response.length_remaining or 0) > limits.max_bytes:
+                raise _too_large(url, limits)
+            # read1, not read: a server that sends byte after byte must not hold the clock up.
+            while block := response.read1(_BLOCK_BYTES):
+                yield block
+        finally:
+            response.close()
+    except UsageError as error:
+        raise _failed(DOWNLOAD_FAILED, f"{url}: {error}") from error
+    except ValueError as error:
+        raise _failed(DOWNLOAD_FAILED, f"{url}: no address that can be opened ({error}).") from error
+    except (HTTPError, OSError) as error:
+        raise _failed(
+            DOWNLOAD_FAILED,
+            f"{url}: the download broke off ({error}). Check network and proxy, and run the command again.",
+            retryable=True,
+        ) from error
+
+
+def _get(url: str, limits: ReadLimits) -> BaseHTTPResponse:
+    """Ask for a URL, following redirects to http and https only."""
+    silence = min(_SILENCE_SECONDS, limits.max_seconds)
+    timeout = Timeout(connect=min(_CONNECT_SECONDS, limits.max_seconds), read=silence)
+    target = url
+    for _ in range(_REDIRECTS + 1):
+        response = _manager(urlsplit(target).scheme, proxy_for(target)).request(
+            "GET",
+            target,
+            redirect=False,
+            preload_content=False,
+            timeout=timeout,
+            retries=Retry(total=None, connect=2, read=2, status=0, other=0, backoff_factor=0.5),
+            headers={"Accept-Encoding": "identity", "User-Agent": "beamscribe"},
+        )
+        if response.status == 200:
+            return response
+        response.close()
+        location = response.headers.get("Location")
+        if response.status not in _REDIRECT_STATUSES or not location:
+            raise _refused(url, response.status)
+        target = urljoin(target, location)
+        if not is_http(target):
+            raise _failed(DOWNLOAD_FAILED, f"{url}: leads to {target}, which is not http or https.")
+    raise _failed(DOWNLOAD_FAILED, f"{url}: redirected more than {_REDIRECTS} times; give the last address.")
+
+
+def _refused(url: str, status: int) -> RecordingError:
+    if status in (404, 410):
+        return _failed(NOT_FOUND, f"{url}: the server has no such file (HTTP {status}). Check the address.")
+    if status in (401, 403):
+        return _failed(
+            PERMISSION_DENIED,
+            f"{url}: the server refuses it (HTTP {status}). Has a signed address run out? Make a new one.",
+        )
+    passing = status >= 500 or status in _PASSING_STATUSES
+    return _failed(
+        DOWNLOAD_FAILED,
+        f"{url}: the server answered HTTP {status}. "
+        + ("Run the command again later." if passing else "Check the address."),
+        retryable=passing,
+    )
+
+
+def _object_blocks(uri: str) -> Generator[bytes, None, None]:
+    try:
+        # A recording's bytes are what is stored: nothing is unpacked because of its name.
+        with FileSystems.open(uri, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+            while block := file.read(_BLOCK_BYTES):
+                yield block
+    except ValueError as error:
+        raise _failed(READ_FAILED, f"{uri}: no file system for this address ({error}).") from error
+    except OSError as error:
+        if not FileSystems.exists(uri):
+            raise _failed(NOT_FOUND, f"{uri}: no such file. Check bucket, path and credentials.") from error
+        raise _failed(
+            DOWNLOAD_FAILED, f"{uri}: cannot be read ({error}). Run the command again.", retryable=True
+        ) from error
+
+
+def _write(target: BinaryIO, block: bytes) -> None:
+    try:
+        target.write(block)
+    except OSError as error:
+        raise _failed(
+            READ_FAILED,
+            f"The temporary file for a download cannot be written ({error}). Is the disk full? "
+            "TMPDIR names another place.",
+            retryable=True,
+        ) from error
+
+
+def _too_large(uri: str, limits: ReadLimits) -> RecordingError:
+    return _failed(TOO_LARGE, f"{uri}: larger than {limits.max_bytes:,} bytes, the limit of a download.")
+
+
+def _failed(code: str, message: str, *, retryable: bool = False) -> RecordingError:
+    return RecordingError(Stage.READ, code, message, retryable=retryable)

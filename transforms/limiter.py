@@ -1,0 +1,113 @@
+"""One pace for all processes of a run on one host.
+
+`Limiter` is all that callers know; another store fits behind it. `HostLimiter`
+keeps the state of `pace` in a small file of the run's coordination folder. Two
+advisory locks guard it: the turn, held by the one caller that waits for the next
+slot, so that a refusal slows the very next call; and the state, held for
+microseconds. The kernel frees both when a process dies.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from transforms import pace
+from transforms.pace import PacePolicy, PaceState
+
+_STATE = struct.Struct("<ddd")
+
+
+class Limiter(Protocol):
+    """Lets calls go no faster than the quota, and learns from refusals."""
+
+    def acquire(self) -> float:
+        """Wait for the next permit; returns the seconds waited."""
+
+    def refused(self) -> None:
+        """Note that the service refused a call for its frequency."""
+
+
+class HostLimiter:
+    """A `Limiter` shared by every thread and process that is given the same folder.
+
+    Args:
+        folder: an existing local folder, new for every run.
+        policy: the pace; the same in every process of the run.
+        clock: seconds, monotonic and the same for all processes of the host
+            (CLOCK_MONOTONIC is).
+        sleep: waits for so many seconds.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        policy: PacePolicy,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._policy = policy
+        self._clock = clock
+        self._sleep = sleep
+        self._turn = _FileLock(folder / "turn")
+        self._state = _FileLock(folder / "pace")
+
+    def acquire(self) -> float:
+        """Wait for the next permit; returns the seconds waited."""
+        came = self._clock()
+        with self._turn:
+            while (wait := self._next_at() - self._clock()) > 0:
+                self._sleep(wait)
+            now = self._clock()
+            self._change(pace.went, now)
+        return now - came
+
+    def refused(self) -> None:
+        """Slow the next calls down."""
+        self._change(pace.refused, self._clock())
+
+    def close(self) -> None:
+        """Give the files back."""
+        self._turn.close()
+        self._state.close()
+
+    def _next_at(self) -> float:
+        with self._state:
+            return self._read(self._clock()).next_at
+
+    def _read(self, now: float) -> PaceState:
+        packed = os.pread(self._state.fd, _STATE.size, 0)
+        if len(packed) < _STATE.size:
+            return pace.begin(self._policy, now)
+        return PaceState(*_STATE.unpack(packed))
+
+    def _change(self, step: Callable[[PacePolicy, PaceState, float], PaceState], now: float) -> None:
+        with self._state:
+            after = step(self._policy, self._read(now), now)
+            os.pwrite(self._state.fd, _STATE.pack(after.next_at, after.ceiling, after.refused_at), 0)
+
+
+class _FileLock:
+    """Excludes the threads of this process and every other process."""
+
+    def __init__(self, path: Path) -> None:
+        self.fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._threads = threading.Lock()
+
+    def __enter__(self) -> None:
+        self._threads.acquire()
+        fcntl.flock(self.fd, fcntl.LOCK_EX)
+
+    def __exit__(self, *_: object) -> None:
+        fcntl.flock(self.fd, fcntl.LOCK_UN)
+        self._threads.release()
+
+    def close(self) -> None:
+        os.close(self.fd)

@@ -1,0 +1,218 @@
+"""Part files: rows of one table, written a bounded number at a time.
+
+A part is named ``part-<run>-<token>.parquet``; what `settle` puts in its place when
+rows of it were replaced ends in ``-r1``, ``-r2`` and so on.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from transforms.errors import UsageError
+from transforms.folders import Folder, OutputError, dataset_folder
+from transforms.schemas import SCHEMA_VERSION, Table, schema_of, version_of
+
+__all__ = ["OutputError", "Part", "PartWriter", "Rolling", "create_dataset", "parquet_bytes"]
+
+# Sorts before the parts, so that readers take the table's schema from it.
+_SCHEMA_PART = "part-0-schema.parquet"
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_PART = re.compile(
+    rf"part-(?P<run_id>{_RUN_ID.pattern})-(?P<token>[0-9a-f]{{32}})(?:-r(?P<rewrites>\d+))?\.parquet"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rolling:
+    """When buffered rows become a part file: at the first of these limits.
+
+    Attributes:
+        max_rows: rows in a part.
+        max_bytes: bytes of column values in a part, before compression.
+        max_seconds: age of the oldest buffered row when another one comes.
+    """
+
+    max_rows: int = 4096
+    max_bytes: int = 8 * 2**20
+    max_seconds: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What the name of a part file says.
+
+    Attributes:
+        run_id: the run that wrote its rows.
+        token: tells the parts of a run apart, 32 hexadecimal digits.
+        rewrites: how often it was rewritten; a higher one replaces the lower ones.
+    """
+
+    run_id: str
+    token: str
+    rewrites: int = 0
+
+    @classmethod
+    def of_name(cls, name: str) -> Part | None:
+        """Parses the name of a file; None if it is not a part with rows of a run."""
+        match = _PART.fullmatch(name)
+        return match and cls(match["run_id"], match["token"], int(match["rewrites"] or 0))
+
+    @property
+    def name(self) -> str:
+        """The name of its file."""
+        rewrites = f"-r{self.rewrites}" if self.rewrites else ""
+        return f"part-{self.run_id}-{self.token}{rewrites}.parquet"
+
+    def rewritten(self) -> Part:
+        """The part that takes its place."""
+        return replace(self, rewrites=self.rewrites + 1)
+
+
+class PartWriter:
+    """Buffers rows of one table and writes them as parts that appear whole or not at all.
+
+    Not for several threads at once.
+
+    Args:
+        folder: the table's folder.
+        table: which table.
+        run_id: goes into the parts' names: letters, digits, ``_``, ``.`` and ``-``.
+        rolling: how much is buffered at most.
+        clock: seconds of a clock that never goes back.
+
+    Raises:
+        ValueError: ``run_id`` cannot be part of a file's name.
+    """
+
+    def __init__(
+        self,
+        folder: Folder,
+        table: Table,
+        run_id: str,
+        rolling: Rolling,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if not _RUN_ID.fullmatch(run_id):
+            raise ValueError(
+                f"run_id {run_id!r}: only letters, digits, '_', '.' and '-' can be in a part's name"
+            )
+        self._folder = folder
+        self._table = table
+        self._schema = schema_of(table)
+        self._run_id = run_id
+        self._rolling = rolling
+        self._clock = clock
+        # Arrow, not dictionaries: the words of a minute take 60 KB as Python objects, 4 KB here.
+        self._batches: list[pa.RecordBatch] = []
+        self._bytes = 0
+        self._oldest_at = 0.0
+
+    def add(self, row: Mapping[str, object]) -> int:
+        """Takes a row; writes a part if that makes the buffer full or old.
+
+        Args:
+            row: a value for every column of the table, and no other.
+
+        Returns:
+            How many rows this call put on disk; 0 while they are only buffered.
+
+        Raises:
+            TypeError: the row does not fit the schema; the message names recording and column.
+            OutputError: the part could not be written. The rows stay buffered.
+        """
+        batch = _batch_of(row, self._table, self._schema)
+        if not self._batches:
+            self._oldest_at = self._clock()
+        self._batches.append(batch)
+        self._bytes += batch.nbytes
+        full = len(self._batches) >= self._rolling.max_rows or self._bytes >= self._rolling.max_bytes
+        if full or self._clock() - self._oldest_at >= self._rolling.max_seconds:
+            return self.flush()
+        return 0
+
+    def flush(self) -> int:
+        """Writes what is buffered, if anything, as one part.
+
+        Returns:
+            How many rows it put on disk.
+
+        Raises:
+            OutputError: the part could not be written. The rows stay buffered.
+        """
+        if not self._batches:
+            return 0
+        table = pa.Table.from_batches(self._batches, self._schema).combine_chunks()
+        self._folder.put(Part(self._run_id, uuid.uuid4().hex).name, parquet_bytes(table))
+        self._batches = []
+        self._bytes = 0
+        return int(table.num_rows)
+
+
+def create_dataset(output: str) -> None:
+    """Makes the folders of a dataset, or finds them; proves each writable.
+
+    Each table gets a part without rows that carries the schema, so that an empty
+    dataset can be read at any moment. Hidden files of writers that were killed are
+    removed; those of live writers, in other processes too, are left alone.
+
+    Args:
+        output: OUTPUT: a local path or a URI.
+
+    Raises:
+        UsageError: OUTPUT cannot be written to, or holds a dataset of another schema version.
+        OutputError: the disk is full or failing.
+    """
+    dataset_folder(output, "runs").prepare()
+    for table in Table:
+        folder = dataset_folder(output, table.value)
+        folder.prepare()
+        if _SCHEMA_PART not in folder.names():
+            folder.put(_SCHEMA_PART, parquet_bytes(schema_of(table).empty_table()))
+        with folder.open(_SCHEMA_PART) as file:
+            found = version_of(pq.read_schema(file))
+        if found != SCHEMA_VERSION:
+            raise UsageError(
+                f"{output}: {table.value}/ has schema version {found}, this release writes {SCHEMA_VERSION}. "
+                f"The two are never mixed: choose another --output."
+            )
+
+
+def parquet_bytes(table: pa.Table) -> bytes:
+    """A table as one Parquet file, compressed with zstd."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    return bytes(sink.getvalue())
+
+
+def _batch_of(row: Mapping[str, object], table: Table, schema: pa.Schema) -> pa.RecordBatch:
+    where = f"{table.value} row of {row.get('audio_uri')!r}"
+    if row.keys() != set(schema.names):
+        raise TypeError(f"{where}: missing or unknown columns {sorted(row.keys() ^ set(schema.names))}")
+    return pa.record_batch([_column_of(row[column.name], column, where) for column in schema], schema=schema)
+
+
+def _column_of(value: object, column: pa.Field[Any], where: str) -> pa.Array[Any]:
+    try:
+        array: pa.Array[Any] = pa.array([value], type=column.type)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+        raise TypeError(f"{where}: column {column.name} ({column.type}): {error}") from error
+    if value is None and not column.nullable:
+        raise TypeError(f"{where}: column {column.name} may not be null")
+    if isinstance(array, pa.ListArray):
+        # Not compared item by item: for 150 words that costs more than all the rest.
+        if any(items.null_count for items in cast(pa.StructArray, array.values).flatten()):
+            raise TypeError(f"{where}: column {column.name} ({column.type}) has items with nulls")
+        return array
+    # pyarrow cuts 1.5 down to 1 without a word.
+    stored = array.cast(pa.int64()) if pa.types.is_timestamp(column.type) else array
+    if stored.to_pylist() != [value]:
+        raise TypeError(f"{where}: column {column.name} ({column.type}) cannot hold {value!r} exactly")
+    return array

@@ -1,0 +1,255 @@
+"""Recognize: segments in, what was said in them out.
+
+The rate-limited DoFn. Many calls are in flight on threads of its own, paced by
+one limiter for the whole process group; answers are handed on inside
+``process()`` as they come. Nothing live is pickled: client, limiter and secret
+are made where the work is done.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import apache_beam as beam
+from apache_beam.metrics import Metrics
+
+from transforms import formats, request
+from transforms.calling import Caller, Ending, Reply, Tally, told
+from transforms.client import Answer, ClientSettings, PreparedCall, SentenceClient
+from transforms.credentials import EnvironmentCredentials
+from transforms.crew import CrewFn, Output, or_dead_letter
+from transforms.encode import encode
+from transforms.errors import RecordingError
+from transforms.limiter import HostLimiter
+from transforms.pace import PacePolicy
+from transforms.records import Failure, Segment, Span, Stage, Utterance, Word
+from transforms.request import RequestParameters
+from transforms.retry import RetryPolicy, RetryQuota
+from transforms.stopping import StopSignal
+
+FAILURES = "failures"
+UNANSWERED = "unanswered"
+
+
+@dataclass(frozen=True, slots=True)
+class RecognizeSettings:
+    """How segments are recognized.
+
+    Attributes:
+        client: where and how calls are sent.
+        parameters: what the request says beside the audio.
+        pace: the quota of the account, shared by all workers of the host.
+        retry: how often a call is repeated.
+        voice_format: what audio is sent as; "auto" chooses per segment.
+        max_payload_bytes: the largest payload, before base64.
+        concurrency: calls in flight at most, of each worker.
+        coordination: the folder that the processes of the run share.
+    """
+
+    client: ClientSettings
+    parameters: RequestParameters
+    pace: PacePolicy
+    retry: RetryPolicy
+    coordination: Path
+    voice_format: str = "auto"
+    max_payload_bytes: int = 600_000
+    concurrency: int = 48
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What came of a segment, with the count of its calls."""
+
+    value: Utterance | Failure | Span
+    tally: Tally
+
+
+class RecognizeFn(CrewFn[Segment, Settled]):
+    """Calls the service on threads of its own; see `Recognize`."""
+
+    def __init__(self, settings: RecognizeSettings) -> None:
+        super().__init__(threads=settings.concurrency, ahead=0)
+        self._settings = settings
+        self._count = _Counters()
+
+    def setup(self) -> None:
+        """Make what is live: client, limiter, stop signal, crew."""
+        super().setup()
+        settings = self._settings
+        self._limiter = HostLimiter(settings.coordination, settings.pace)
+        self._client = SentenceClient(settings.client, EnvironmentCredentials())
+        self._encoding = threading.BoundedSemaphore(os.cpu_count() or 1)
+        self._caller = Caller(
+            self._client, self._limiter, StopSignal(settings.coordination), settings.retry, RetryQuota()
+        )
+
+    def teardown(self) -> None:
+        """Let it go."""
+        super().teardown()
+        self._client.close()
+
+    def task(self, element: Segment) -> Callable[[], Settled]:
+        """Settle the segment. Its sound is let go as soon as it is encoded."""
+        return partial(self._settle, element.span, [element])
+
+    def outputs(self, result: Settled) -> Iterator[Output]:
+        """An utterance, a failure, or the span of a segment that was never called."""
+        self._count.add(result.tally)
+        if isinstance(result.value, Utterance):
+            self._count.recognized.inc()
+            yield Output(result.value)
+        elif isinstance(result.value, Failure):
+            self._count.failed.inc()
+            yield Output(result.value, FAILURES)
+        else:
+            self._count.unanswered.inc()
+            yield Output(result.value, UNANSWERED)
+
+    def _settle(self, span: Span, parcel: list[Segment]) -> Settled:
+        tally = Tally()
+
+        def call() -> Utterance | Failure | Span:
+            nonlocal tally
+            reply = self._caller.settle(self._prepare(parcel.pop()))
+            tally = reply.tally
+            return result_of(span, reply, recognized_at_us=time.time_ns() // 1000)
+
+        value = or_dead_letter(
+            call, stage=Stage.RECOGNIZE, bury=lambda error: failure_of(span, error, attempts=tally.calls)
+        )
+        return Settled(value, tally)
+
+    def _prepare(self, segment: Segment) -> PreparedCall:
+        settings = self._settings
+        engine = segment.span.engine
+        if segment.url is not None:
+            return self._prepare_url(engine, segment.url)
+        voice_format = settings.voice_format
+        if voice_format == "auto":
+            voice_format = formats.choose_format(
+                segment.span.samples, segment.span.sample_rate, settings.max_payload_bytes
+            )
+        with self._encoding:  # more encoders than cores would only make the first payload late
+            payload = encode(
+                segment.audio,
+                voice_format,
+                name=segment.span.audio_uri,
+                max_payload_bytes=settings.max_payload_bytes,
+            )
+        return self._client.prepare(
+            request.json_body(settings.parameters, engine=engine, voice_format=voice_format, audio=payload)
+        )
+
+    def _prepare_url(self, engine: str, url: str) -> PreparedCall:
+        settings = self._settings
+        voice_format = settings.voice_format
+        if voice_format == "auto":
+            voice_format = request.voice_format_of_url(url) or "wav"
+        if settings.client.signature == "v1":
+            return self._client.prepare_v1(
+                request.v1_parameters(settings.parameters, engine=engine, voice_format=voice_format, url=url)
+            )
+        return self._client.prepare(
+            request.json_body_url(settings.parameters, engine=engine, voice_format=voice_format, url=url)
+        )
+
+
+class Recognized(NamedTuple):
+    """What `Recognize` puts out; ``unanswered`` holds the spans of a run that was stopped."""
+
+    utterances: beam.PCollection[Utterance]
+    failures: beam.PCollection[Failure]
+    unanswered: beam.PCollection[Span]
+
+
+class Recognize(beam.PTransform):
+    """PCollection of `Segment` to `Recognized`."""
+
+    def __init__(self, settings: RecognizeSettings) -> None:
+        super().__init__()
+        self._settings = settings
+
+    def expand(self, segments: beam.PCollection[Segment]) -> Recognized:
+        """Wire it."""
+        outputs = segments | "Call at the quota's pace" >> beam.ParDo(
+            RecognizeFn(self._settings)
+        ).with_outputs(FAILURES, UNANSWERED, main="utterances")
+        return Recognized(outputs.utterances, outputs[FAILURES], outputs[UNANSWERED])
+
+
+def result_of(span: Span, reply: Reply, *, recognized_at_us: int) -> Utterance | Failure | Span:
+    """What a reply means for its segment."""
+    error = reply.error
+    if reply.ending is Ending.ANSWERED:
+        assert reply.answer is not None, "an answered segment has an answer"
+        return _utterance(span, reply.answer, reply.tally.calls, recognized_at_us)
+    if error is None:
+        return span
+    if reply.ending is Ending.EMPTY:
+        return Utterance(span, "", (), error.request_id or "", reply.tally.calls, recognized_at_us)
+    buried = RecordingError(Stage.RECOGNIZE, error.code, told(error), retryable=reply.retryable)
+    return failure_of(span, buried, attempts=reply.tally.calls, request_id=error.request_id)
+
+
+def failure_of(
+    span: Span, error: RecordingError, *, attempts: int = 0, request_id: str | None = None
+) -> Failure:
+    """The dead letter of a segment."""
+    return Failure(
+        audio_uri=span.audio_uri,
+        stage=error.stage,
+        code=error.code,
+        message=error.message,
+        retryable=error.retryable,
+        audio_crc32c=span.audio_crc32c,
+        channel=span.channel,
+        segment_index=span.segment_index,
+        start_sample=span.start_sample,
+        end_sample=span.end_sample,
+        sample_rate=span.sample_rate,
+        attempts=attempts,
+        request_id=request_id,
+    )
+
+
+def _utterance(span: Span, answer: Answer, attempts: int, recognized_at_us: int) -> Utterance:
+    """The answer with its times turned into samples of the recording.
+
+    The service counts milliseconds from the start of what it was sent; word times
+    that leave the segment (an encoder's delay) are drawn back into it.
+    """
+    per_ms = span.sample_rate // 1000
+    if span.audio_crc32c is None and span.end_sample == 0:  # fetched by the service, which tells its length
+        span = replace(span, end_sample=answer.audio_duration_ms * per_ms)
+
+    def within(time_ms: int) -> int:
+        return min(max(span.start_sample + time_ms * per_ms, span.start_sample), span.end_sample)
+
+    words = tuple(Word(heard.word, within(heard.start_ms), within(heard.end_ms)) for heard in answer.words)
+    return Utterance(span, answer.text, words, answer.request_id, attempts, recognized_at_us)
+
+
+class _Counters:
+    """Beam's counters; incremented on the bundle's thread, elsewhere they vanish."""
+
+    def __init__(self) -> None:
+        self.recognized = Metrics.counter("beamscribe", "segments_recognized")
+        self.failed = Metrics.counter("beamscribe", "segments_failed")
+        self.unanswered = Metrics.counter("beamscribe", "segments_unanswered")
+        self._calls = Metrics.counter("beamscribe", "calls")
+        self._billed = Metrics.counter("beamscribe", "billed_calls")
+        self._throttled_ms = Metrics.counter("beamscribe", "throttled_ms")
+
+    def add(self, tally: Tally) -> None:
+        self._calls.inc(tally.calls)
+        self._billed.inc(tally.billed)
+        self._throttled_ms.inc(round(tally.throttled_seconds * 1000))
+        for code in tally.retried:
+            Metrics.counter("beamscribe.retries", code).inc()

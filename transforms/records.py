@@ -1,0 +1,188 @@
+"""What crosses the steps of the pipeline: one frozen record per thing.
+
+Time is counted in samples of the normalized audio (16-bit mono at the engine's
+rate), from the start of the recording; ``end_sample`` is exclusive. Milliseconds
+exist only in requests, answers and Parquet rows.
+
+Every record can be pickled and crosses a shuffle cheaply, but `Segment`: it
+carries audio and must stay inside a fused stage.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from transforms.sound import AudioSegment
+
+
+class Stage(str, Enum):
+    """Where a recording or segment failed."""
+
+    READ = "read"
+    DECODE = "decode"
+    RECOGNIZE = "recognize"
+    WRITE = "write"
+
+
+class Status(str, Enum):
+    """How whole a transcript is."""
+
+    COMPLETE = "complete"
+    PARTIAL = "partial"
+    EMPTY = "empty"
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    r"""A recording that was found and not yet read.
+
+    Attributes:
+        audio_uri: its name in the dataset: the absolute local path, bytes that
+            are not UTF-8 as ``\xNN``, or the URI. Valid UTF-8 always.
+        location: what is opened: ``os.fsencode`` of the absolute local path, or
+            the URI in UTF-8. Bytes, since a local name need not be text.
+        language: picks the engine where a map of engines is configured.
+        channel: the one channel to transcribe, counted from 0; None for what
+            the configuration says of channels.
+        expected_crc32c: the checksum that the bytes must have.
+        recording_id: the manifest's own name for it.
+    """
+
+    audio_uri: str
+    location: bytes
+    language: str | None = None
+    channel: int | None = None
+    expected_crc32c: int | None = None
+    recording_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where a segment lies: ``[start_sample, end_sample)`` of one channel.
+
+    Attributes:
+        audio_crc32c: CRC-32C of the recording's bytes; None if they were not
+            read here (a URL that the service fetches itself).
+        sample_rate: samples per second of the normalized audio, the engine's.
+    """
+
+    audio_uri: str
+    audio_crc32c: int | None
+    channel: int
+    segment_index: int
+    start_sample: int
+    end_sample: int
+    sample_rate: int
+    engine: str
+
+    @property
+    def samples(self) -> int:
+        """How long the segment is, in samples."""
+        return self.end_sample - self.start_sample
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A piece of a channel that one call transcribes.
+
+    Exactly one of the two is set: ``audio``, 16-bit mono at the engine's rate,
+    or ``url``, an address that the service downloads itself (then the span's
+    end is 0 until the service has told the duration).
+    """
+
+    span: Span
+    audio: AudioSegment | None = field(default=None, repr=False)
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word and when it is spoken, in samples of the recording."""
+
+    word: str
+    start_sample: int
+    end_sample: int
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """What was said in a segment; empty text where nothing was.
+
+    Attributes:
+        attempts: calls made for it, refused ones included.
+        recognized_at_us: when the answer came, microseconds since 1970 UTC.
+    """
+
+    span: Span
+    text: str
+    words: tuple[Word, ...]
+    request_id: str
+    attempts: int
+    recognized_at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How far a channel of a recording reaches, and into what it was cut.
+
+    Known when the recording has been read to its end. ``segments`` segments,
+    numbered from 0, cover ``speech_samples`` of its ``duration_samples``; the
+    rest was skipped as silence. ``damaged`` where the recording holds more than
+    could be decoded.
+    """
+
+    audio_uri: str
+    audio_crc32c: int | None
+    channel: int
+    engine: str
+    sample_rate: int
+    duration_samples: int
+    speech_samples: int
+    segments: int
+    recording_id: str | None = None
+    damaged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A recording or a segment that could not be transcribed: the dead letter.
+
+    Attributes:
+        segment_index: None where the whole recording failed.
+        code: the service's error code, or one of this package's (`codes`).
+        message: what happened, the likely cause and what to do.
+        retryable: whether the same command may succeed later.
+    """
+
+    audio_uri: str
+    stage: Stage
+    code: str
+    message: str
+    retryable: bool
+    audio_crc32c: int | None = None
+    channel: int | None = None
+    segment_index: int | None = None
+    start_sample: int | None = None
+    end_sample: int | None = None
+    sample_rate: int | None = None
+    attempts: int = 0
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """The whole text of one channel of one recording."""
+
+    audio_uri: str
+    audio_crc32c: int | None
+    channel: int
+    recording_id: str | None
+    engine: str
+    sample_rate: int
+    duration_samples: int
+    speech_samples: int
+    text: str
+    segments: int
+    failed_segments: int
+    status: Status

@@ -1,0 +1,156 @@
+"""The columns of the dataset, documented in the Parquet files themselves."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any
+
+import pyarrow as pa
+
+SCHEMA_VERSION = "1"
+"""Changes when a column changes its name, type or meaning."""
+
+VERSION_KEY = b"beamscribe.schema_version"
+TABLE_KEY = b"beamscribe.table"
+
+
+class Table(str, Enum):
+    """The tables of the dataset; each is a folder of Parquet files."""
+
+    SEGMENTS = "segments"
+    TRANSCRIPTS = "transcripts"
+    FAILURES = "failures"
+
+
+KEY_COLUMNS: dict[Table, tuple[str, ...]] = {
+    Table.SEGMENTS: ("audio_uri", "channel", "segment_index"),
+    Table.TRANSCRIPTS: ("audio_uri", "channel"),
+    Table.FAILURES: ("audio_uri", "channel", "segment_index"),
+}
+"""What tells the rows of a table apart once a run has ended."""
+
+_WORDS = pa.list_(
+    pa.struct(
+        [
+            pa.field("word", pa.string(), nullable=False),
+            pa.field("start_ms", pa.int64(), nullable=False),
+            pa.field("end_ms", pa.int64(), nullable=False),
+        ]
+    )
+)
+_AUDIO_URI = "the recording: absolute local path (bytes that are not UTF-8 as \\xNN) or URI"
+_CRC32C = "CRC-32C of the recording's bytes, 8 hexadecimal digits; null if they were not read"
+_CHANNEL = "channel of the recording, counted from 0; 0 when its channels were mixed"
+_ENGINE = "engine model of the service (EngSerViceType)"
+_RUN_ID = "the run that wrote the row; its figures are in runs/"
+
+
+def _field(name: str, kind: pa.DataType, description: str, *, null: bool = False) -> pa.Field[Any]:
+    return pa.field(name, kind, nullable=null, metadata={"description": description})
+
+
+def _schema(table: Table, fields: list[pa.Field[Any]]) -> pa.Schema:
+    return pa.schema(fields, metadata={VERSION_KEY: SCHEMA_VERSION, TABLE_KEY: table.value})
+
+
+_SEGMENTS = _schema(
+    Table.SEGMENTS,
+    [
+        _field("audio_uri", pa.string(), _AUDIO_URI),
+        _field("audio_crc32c", pa.string(), _CRC32C, null=True),
+        _field("channel", pa.int64(), _CHANNEL),
+        _field("segment_index", pa.int64(), "position among the segments of the channel, from 0"),
+        _field("start_ms", pa.int64(), "start of the segment, milliseconds from the recording's start"),
+        _field(
+            "end_ms", pa.int64(), "end of the segment (exclusive), milliseconds from the recording's start"
+        ),
+        _field("text", pa.string(), "what was said; empty where nothing was"),
+        _field("words", _WORDS, "words with start_ms and end_ms, milliseconds from the recording's start"),
+        _field("engine", pa.string(), _ENGINE),
+        _field("request_id", pa.string(), "the service's id of the call that was answered"),
+        _field("attempts", pa.int64(), "calls made for the segment, refused ones included"),
+        _field("run_id", pa.string(), _RUN_ID),
+        _field(
+            "recognized_at", pa.timestamp("us", tz="UTC"), "when the answer came, UTC, to the microsecond"
+        ),
+    ],
+)
+
+_TRANSCRIPTS = _schema(
+    Table.TRANSCRIPTS,
+    [
+        _field("audio_uri", pa.string(), _AUDIO_URI),
+        _field("audio_crc32c", pa.string(), _CRC32C, null=True),
+        _field("channel", pa.int64(), _CHANNEL),
+        _field("id", pa.string(), "the manifest's own name for the recording", null=True),
+        _field("engine", pa.string(), _ENGINE),
+        _field("duration_ms", pa.int64(), "length of the recording, milliseconds"),
+        _field(
+            "speech_ms", pa.int64(), "length of what its segments cover, milliseconds; the rest is silence"
+        ),
+        _field("text", pa.string(), "the texts of its segments, joined in order"),
+        _field("segments", pa.int64(), "number of segments that the channel was cut into"),
+        _field("failed_segments", pa.int64(), "number of them that have no answer"),
+        _field(
+            "status", pa.string(), "complete, partial (some segment has no answer) or empty (nothing said)"
+        ),
+        _field("run_id", pa.string(), _RUN_ID),
+    ],
+)
+
+_FAILURES = _schema(
+    Table.FAILURES,
+    [
+        _field("audio_uri", pa.string(), _AUDIO_URI),
+        _field("audio_crc32c", pa.string(), _CRC32C, null=True),
+        _field("channel", pa.int64(), f"{_CHANNEL}; null for the whole recording", null=True),
+        _field(
+            "segment_index", pa.int64(), "the segment that failed; null for the whole recording", null=True
+        ),
+        _field("start_ms", pa.int64(), "start of that segment, milliseconds; null as above", null=True),
+        _field(
+            "end_ms", pa.int64(), "end of that segment (exclusive), milliseconds; null as above", null=True
+        ),
+        _field("stage", pa.string(), "where it failed: read, decode, recognize or write"),
+        _field("code", pa.string(), "the service's error code, or a CamelCase word of Beamscribe's own"),
+        _field("message", pa.string(), "what happened, the likely cause and what to do"),
+        _field("retryable", pa.bool_(), "whether the same command may succeed later"),
+        _field("attempts", pa.int64(), "calls made, refused ones included"),
+        _field(
+            "request_id", pa.string(), "the service's id of the last call; null if none answered", null=True
+        ),
+        _field("run_id", pa.string(), _RUN_ID),
+    ],
+)
+
+_SCHEMAS = {Table.SEGMENTS: _SEGMENTS, Table.TRANSCRIPTS: _TRANSCRIPTS, Table.FAILURES: _FAILURES}
+
+
+def schema_of(table: Table) -> pa.Schema:
+    """The explicit schema of a table, with a description of each column in its metadata."""
+    return _SCHEMAS[table]
+
+
+def version_of(schema: pa.Schema) -> str | None:
+    """The version that a stored schema was written with; None if it is not one of ours."""
+    version: bytes | None = (schema.metadata or {}).get(VERSION_KEY)
+    return None if version is None else version.decode()
+
+
+def columns_markdown(schema: pa.Schema) -> str:
+    """Renders the columns of a schema as a Markdown table, for the documentation.
+
+    Args:
+        schema: one of `schema_of`.
+
+    Returns:
+        A header, a rule and one line a column: name, type (with "or null" where
+        nulls occur) and description; each line ends with a newline.
+    """
+    lines = ["| column | type | meaning |", "|---|---|---|"]
+    for column in schema:
+        kind = "list of word, start_ms, end_ms" if column.type == _WORDS else str(column.type)
+        kind += " or null" if column.nullable else ""
+        description = (column.metadata or {})[b"description"].decode().replace("|", "\\|")
+        lines.append(f"| `{column.name}` | {kind} | {description} |")
+    return "\n".join(lines) + "\n"

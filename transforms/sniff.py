@@ -1,0 +1,136 @@
+"""What a file is, by its first bytes; its name is never looked at."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Protocol
+
+# As many first bytes as `is_for_libsndfile` looks at.
+HEAD_BYTES = 64
+
+_MAGICS = (b"fLaC", b"ID3", b"OggS", b".snd", b"dns.", b"caff", b"NIST_1A", b"riff\x2e\x91\xcf\x11", b"RF64")
+_MAX_CHUNKS = 1000
+_DATA_SIZE_UNKNOWN = 0x7FFF_F000
+"""From here on a data size is a placeholder of a writer that could not go back.
+
+ffmpeg leaves 0xFFFFFFFF, sox 0x7FFFF000 when they write into a pipe.
+"""
+_LEAST_LOST_BYTES = 1024
+_EXTENSIBLE = 0xFFFE
+_LOW_FREQUENCY_BIT = 0x8
+
+
+class Readable(Protocol):
+    """A stream with a position."""
+
+    def read(self, size: int = -1) -> bytes:
+        """Up to ``size`` bytes."""
+        ...
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Move to a byte."""
+        ...
+
+
+def is_for_libsndfile(head: bytes) -> bool:
+    """Whether libsndfile reads this kind of file well.
+
+    Opus it reads too, at half of FFmpeg's speed, so Opus is left to FFmpeg.
+
+    Args:
+        head: the file's first `HEAD_BYTES`.
+    """
+    if head.startswith(b"OggS"):
+        return b"OpusHead" not in head
+    if head.startswith(b"RIFF"):
+        return head[8:12] == b"WAVE"
+    if head.startswith(b"FORM"):
+        return head[8:12] in (b"AIFF", b"AIFC")
+    return head.startswith(_MAGICS) or _is_mpeg_layer_3(head)
+
+
+def _is_mpeg_layer_3(head: bytes) -> bool:
+    """Eleven bits of synchronization, then layer III, which tells it from AAC in ADTS."""
+    return len(head) > 1 and head[0] == 0xFF and head[1] & 0xE6 == 0xE2
+
+
+@dataclass(frozen=True, slots=True)
+class WavLayout:
+    """What the header of a RIFF/WAVE file says, beside what is there.
+
+    Attributes:
+        declared_bytes: the size of the data chunk as written; None if unknown to the writer.
+        present_bytes: from the start of the data chunk to the end of the file.
+        low_frequency_channel: see `decode_base.Decoder`.
+        size_is_wrong: audio goes on behind the end of the data chunk, as when its size is
+            zero, or was written modulo 4 GiB.
+    """
+
+    declared_bytes: int | None
+    present_bytes: int
+    low_frequency_channel: int | None
+    size_is_wrong: bool
+
+    @property
+    def missing_bytes(self) -> int:
+        """Bytes of audio that the header announces and the file does not have."""
+        return max(0, (self.declared_bytes or 0) - self.present_bytes)
+
+
+def read_wav_layout(stream: Readable) -> WavLayout | None:
+    """Walk the chunks of a RIFF/WAVE file up to its data; None for any other file.
+
+    The stream is left somewhere.
+    """
+    file_bytes = stream.seek(0, 2)
+    stream.seek(0)
+    head = stream.read(12)
+    if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
+        return None
+    low_frequency_channel = None
+    position = 12
+    for _ in range(_MAX_CHUNKS):
+        stream.seek(position)
+        chunk = stream.read(8)
+        if len(chunk) < 8:
+            return None
+        size = struct.unpack("<I", chunk[4:])[0]
+        position += 8
+        if chunk[:4] == b"fmt ":
+            low_frequency_channel = _low_frequency_channel(stream.read(min(size, 40)))
+        elif chunk[:4] == b"data":
+            return WavLayout(
+                declared_bytes=None if size >= _DATA_SIZE_UNKNOWN else size,
+                present_bytes=file_bytes - position,
+                low_frequency_channel=low_frequency_channel,
+                size_is_wrong=_audio_goes_on(stream, position + size, file_bytes),
+            )
+        position += size + size % 2
+    return None
+
+
+def _audio_goes_on(stream: Readable, end: int, file_bytes: int) -> bool:
+    """Whether what lies behind the data chunk is no chunk, and too much to be a tag."""
+    if file_bytes - end < _LEAST_LOST_BYTES:
+        return False
+    # A chunk of odd size is padded to an even one, or, by some writers, is not.
+    stream.seek(end)
+    following = stream.read(9)
+    return not any(_is_chunk(following[pad : pad + 8], file_bytes - end) for pad in (0, 1))
+
+
+def _is_chunk(head: bytes, bytes_left: int) -> bool:
+    return (
+        all(0x20 <= letter < 0x7F for letter in head[:4]) and struct.unpack("<I", head[4:8])[0] <= bytes_left
+    )
+
+
+def _low_frequency_channel(fmt: bytes) -> int | None:
+    """The index of the subwoofer in the channel mask of a WAVE_FORMAT_EXTENSIBLE header."""
+    if len(fmt) < 24 or struct.unpack("<H", fmt[:2])[0] != _EXTENSIBLE:
+        return None
+    mask = int.from_bytes(fmt[20:24], "little")
+    if not mask & _LOW_FREQUENCY_BIT:
+        return None
+    return (mask & (_LOW_FREQUENCY_BIT - 1)).bit_count()
