@@ -9,17 +9,18 @@ from pathlib import Path
 
 from setuptools import setup
 
-SPHINX = ["pocketsphinx>=5.0,<6"]
+SPHINX = ["pocketsphinx>=5.0.4,<5.1"]  # 5.1 has no wheels for Python 3.10 and 3.12
 TEST = [
     *SPHINX,
+    "cryptography>=42",
+    "duckdb>=1",
     "hypothesis>=6.100",
-    "jiwer>=4,<5",
-    "mypy>=1.15",
+    "mypy>=2,<3",
     "pandas>=2.1",
     "pytest>=8",
     "pytest-timeout>=2.3",
     "pytest-xdist>=3.6",
-    "ruff>=0.9",
+    "ruff>=0.17,<0.18",
     "tencentcloud-sdk-python-asr>=3.0.1300",
     "types-PyYAML",
 ]
@@ -39,7 +40,6 @@ setup(
         "audioop-lts>=0.2; python_version >= '3.13'",
         "av>=14",
         "certifi",
-        "fasteners>=0.19",
         "google-crc32c>=1.5",
         "numpy>=1.26",
         "pyarrow>=14.0.1",

@@ -11,17 +11,8 @@ import os
 import sys
 from pathlib import Path
 
-import pyarrow.dataset as ds
-from rich.console import Console
-
-from pipeline.config_load import load
-from pipeline.job import Request, run
 from pipeline.logs import quiet
 from pipeline.outcome import ExitCode
-from pipeline.service.server import LocalService
-from pipeline.service.settings import TEST_SECRET_ID, TEST_SECRET_KEY, ServiceSettings
-from pipeline.show import show_run
-from transforms.listing import Sources
 
 RECORDINGS = Path(__file__).resolve().parent.parent / "tests" / "recordings"
 BROKEN = "broken.mp3"
@@ -31,6 +22,15 @@ OUTPUT = "demo-output"
 def main(output: str = OUTPUT) -> int:
     """Run the demo; returns 0 when nothing but the planned failure occurred."""
     quiet()
+    from rich.console import Console
+
+    from pipeline.config_load import load
+    from pipeline.job import Request, run
+    from pipeline.service.server import LocalService
+    from pipeline.service.settings import TEST_SECRET_ID, TEST_SECRET_KEY, ServiceSettings
+    from pipeline.show import show_run
+    from transforms.listing import Sources
+
     os.environ.pop("TENCENTCLOUD_TOKEN", None)
     os.environ.update(TENCENTCLOUD_SECRET_ID=TEST_SECRET_ID, TENCENTCLOUD_SECRET_KEY=TEST_SECRET_KEY)
     console = Console()
@@ -48,6 +48,8 @@ def main(output: str = OUTPUT) -> int:
 
 
 def _failed_recordings(output: str) -> list[str]:
+    import pyarrow.dataset as ds
+
     rows = ds.dataset(f"{output}/failures").to_table(columns=["audio_uri"])
     return sorted({Path(str(uri)).name for uri in rows["audio_uri"].to_pylist()})
 

@@ -8,7 +8,9 @@ _NOISE = ("apitools not found",)
 
 
 def quiet() -> None:
-    """Log warnings and worse to standard error, without the known noise of imports."""
+    """Log warnings and worse to standard error, without the known noise of imports.
+
+    Call it before Beam is imported.
+    """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(lambda record: not record.getMessage().startswith(_NOISE))
+    logging.getLogger().addFilter(lambda record: not record.getMessage().startswith(_NOISE))

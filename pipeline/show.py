@@ -18,40 +18,18 @@ from transforms.schemas import Table
 MOST_ROWS = 20
 """Rows of a table that are shown; the dataset has them all."""
 
+_MOST_COLUMNS = 26  # of a terminal, for everything but the text
+
 
 def show_run(console: Console, output: str, record: RunRecord) -> None:
     """Print what a run wrote and counted, and how it ended."""
     transcripts = _rows(output, Table.TRANSCRIPTS, record.run_id)
     failures = _rows(output, Table.FAILURES, record.run_id)
     _show_rows(
-        console,
-        "Transcripts",
-        ("recording", "channel", "seconds", "status", "text"),
-        (
-            (
-                _name(row),
-                str(row["channel"]),
-                _seconds(row["duration_ms"]),
-                str(row["status"]),
-                str(row["text"]),
-            )
-            for row in transcripts
-        ),
+        console, "Transcripts", ("recording", "ch", "sec", "status", "text"), map(_transcript, transcripts)
     )
     _show_rows(
-        console,
-        "Failures",
-        ("recording", "segment", "stage", "code", "message"),
-        (
-            (
-                _name(row),
-                "all" if row["segment_index"] is None else str(row["segment_index"]),
-                str(row["stage"]),
-                str(row["code"]),
-                str(row["message"]),
-            )
-            for row in failures
-        ),
+        console, "Failures", ("recording", "segment", "stage", "code", "message"), map(_failure, failures)
     )
     _show_counts(console, record)
     if record.stopped:
@@ -59,19 +37,34 @@ def show_run(console: Console, output: str, record: RunRecord) -> None:
     console.print(f"The dataset is in {output}", markup=False, soft_wrap=True)
 
 
-def _show_rows(console: Console, title: str, heads: Sequence[str], rows: Iterator[Sequence[str]]) -> None:
-    grid = Grid(title=title, title_justify="left", show_lines=False)
-    for head in heads:
-        grid.add_column(
-            head, overflow="fold", no_wrap=False, ratio=1 if head in ("text", "message") else None
-        )
-    for row in islice(rows, MOST_ROWS):
-        grid.add_row(*(_plain(cell) for cell in row))
-    if grid.row_count == 0:
+def _transcript(row: dict[str, object]) -> tuple[str, ...]:
+    return (
+        _name(row),
+        str(row["channel"]),
+        _seconds(row["duration_ms"]),
+        str(row["status"]),
+        str(row["text"]),
+    )
+
+
+def _failure(row: dict[str, object]) -> tuple[str, ...]:
+    segment = "all" if row["segment_index"] is None else str(row["segment_index"])
+    return _name(row), segment, str(row["stage"]), str(row["code"]), str(row["message"])
+
+
+def _show_rows(console: Console, title: str, heads: Sequence[str], rows: Iterator[tuple[str, ...]]) -> None:
+    shown = sorted(islice(rows, MOST_ROWS))
+    if not shown:
         return
+    grid = Grid(title=title, title_justify="left", expand=True)
+    for head in heads[:-1]:
+        grid.add_column(head, overflow="fold", max_width=_MOST_COLUMNS)
+    grid.add_column(heads[-1], overflow="fold", ratio=1)
+    for row in shown:
+        grid.add_row(*map(_plain, row))
     console.print(grid)
     if next(rows, None) is not None:
-        console.print(f"(the first {MOST_ROWS}; the dataset has them all)")
+        console.print(f"(only {MOST_ROWS} are shown; the dataset has them all)")
 
 
 def _show_counts(console: Console, record: RunRecord) -> None:

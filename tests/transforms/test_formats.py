@@ -49,8 +49,8 @@ def test_every_compressed_format_has_a_rate():
 def test_bounds_grow_with_the_samples_and_hold_the_nominal_rate(voice_format, rate, first, second):
     shorter, longer = sorted((first, second))
     assert bytes_upper_bound(voice_format, shorter, rate) <= bytes_upper_bound(voice_format, longer, rate)
-    nominal_bytes = longer / rate * BIT_RATES.get(voice_format, 16 * rate) / 8
-    assert bytes_upper_bound(voice_format, longer, rate) >= nominal_bytes
+    bits_per_second = BIT_RATES.get(voice_format, 16 * rate)
+    assert bytes_upper_bound(voice_format, longer, rate) * 8 * rate >= longer * bits_per_second
 
 
 @given(FORMATS, RATES, LIMITS, SECONDS)
