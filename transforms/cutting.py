@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from transforms.cuts import CutPlanner, CutPolicy, SampleRange, frame_energies
-from transforms.sound import AudioSegment
+from transforms.sound import AudioSegment, sound_of
 
 BYTES_PER_SAMPLE = 2
 
@@ -66,8 +66,3 @@ def cut(blocks: Iterable[AudioSegment], policy: CutPolicy) -> Iterator[tuple[Sam
             yield piece.range, sound_of(piece.pcm, sample_rate)
     for piece in cutter.finish():
         yield piece.range, sound_of(piece.pcm, sample_rate)
-
-
-def sound_of(pcm: bytes, sample_rate: int) -> AudioSegment:
-    """16-bit mono PCM as an AudioSegment."""
-    return AudioSegment(data=pcm, sample_width=BYTES_PER_SAMPLE, frame_rate=sample_rate, channels=1)

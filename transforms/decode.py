@@ -67,7 +67,7 @@ def open_decoder(stream: BinaryIO, name: str) -> Iterator[Decoder]:
             f"{name} is empty, 0 bytes long. Perhaps its recording or its copying failed: fetch it again.",
         )
     try:
-        with _open_best(shielded, head) as decoder:
+        with _open_best(stream, shielded, head) as decoder:
             _check_plausible(decoder)
             yield decoder
     except UndecodableError as error:
@@ -84,20 +84,25 @@ def _check_plausible(decoder: Decoder) -> None:
 
 
 @contextmanager
-def _open_best(stream: ShieldedStream, head: bytes) -> Iterator[Decoder]:
-    layout = read_wav_layout(stream)
-    stream.check()
-    size_is_wrong = layout is not None and layout.size_is_wrong
-    if not size_is_wrong and is_for_libsndfile(head):
+def _open_best(stream: BinaryIO, shielded: ShieldedStream, head: bytes) -> Iterator[Decoder]:
+    layout = read_wav_layout(shielded)
+    shielded.check()
+    if layout is not None and layout.size_is_wrong and layout.raw is not None:
+        # Everything behind the header is samples, whatever the header says.
+        samples = ShieldedStream(stream, layout.data_start)
+        with closing(SndfileDecoder(samples, layout.low_frequency_channel, layout.raw)) as bare:
+            yield bare
+        return
+    if is_for_libsndfile(head):
         try:
-            first = SndfileDecoder(stream, layout.low_frequency_channel if layout else None)
+            first = SndfileDecoder(shielded, layout.low_frequency_channel if layout else None)
         except UndecodableError:
             pass  # FFmpeg reads some files under the same magic bytes that libsndfile does not.
         else:
             with closing(first):
-                yield _MendingDecoder(first, stream, layout)
+                yield _MendingDecoder(first, shielded, layout)
             return
-    with open_av(stream, ignore_wav_length=size_is_wrong) as second:
+    with open_av(shielded) as second:
         yield second
 
 
@@ -132,7 +137,7 @@ class _MendingDecoder:
         if self.damage is not None:
             self.damage += "; FFmpeg went on from there as far as it could"
             yield from self._rest(frames)
-        elif self._layout is not None and self._layout.missing_bytes:
+        elif self._layout is not None and (self._layout.missing_bytes or self._layout.size_is_wrong):
             self.damage = (
                 f"the header announces {self._layout.declared_bytes} bytes of audio, "
                 f"{self._layout.present_bytes} are there"

@@ -35,41 +35,38 @@ _SCALES = {
     "dbl": 1.0,
 }
 
+# Tags in other encodings are common, and of no interest here. From PyAV 19 on they are
+# replaced unasked, and the argument is gone.
+_TAGS: dict[str, Any] = {} if int(av.__version__.split(".")[0]) >= 19 else {"metadata_errors": "replace"}
+
 
 @contextmanager
-def open_av(stream: ShieldedStream, *, ignore_wav_length: bool = False) -> Iterator[AvDecoder]:
+def open_av(stream: ShieldedStream) -> Iterator[AvDecoder]:
     """Open the stream by its content and decode its first audio stream.
 
     Args:
         stream: at any position.
-        ignore_wav_length: it is RIFF/WAVE whose data size is wrong: read to the file's end.
 
     Raises:
         UndecodableError: FFmpeg does not recognise it, it has no audio, or no sample of it
             can be decoded.
         BeamscribeError, OSError: reading the stream failed.
     """
-    options = {"ignore_length": "1"} if ignore_wav_length else {}
-    with _open_container(stream, "wav" if ignore_wav_length else None, options) as container:
+    with _open_container(stream) as container:
         yield AvDecoder(stream, container)
 
 
-def _open_container(
-    stream: ShieldedStream, demuxer: str | None, options: Mapping[str, str]
-) -> av.container.InputContainer:
+def _open_container(stream: ShieldedStream) -> av.container.InputContainer:
     """Open with little probing, and with much if that did not find the audio."""
-    container = None
     for probe_bytes in _PROBE_BYTES:
         stream.seek(0)
         try:
-            container = av.open(
+            container: av.container.InputContainer = av.open(
                 stream,
                 "r",
-                format=demuxer,
-                options={**options, "format_whitelist": _DEMUXERS, "probesize": str(probe_bytes)},
-                # Tags in other encodings are common, and of no interest here.
-                metadata_errors="replace",
+                options={"format_whitelist": _DEMUXERS, "probesize": str(probe_bytes)},
                 io_open=_refuse_other_files,
+                **_TAGS,
             )
         except (av.FFmpegError, PermissionError) as error:
             stream.check()
@@ -78,8 +75,8 @@ def _open_container(
         audio = container.streams.audio
         if audio and audio[0].codec_context is not None and audio[0].codec_context.sample_rate:
             return container
+        kinds = ", ".join(sorted({found.type for found in container.streams}))
         container.close()
-    kinds = ", ".join(sorted({found.type for found in container.streams})) if container else ""
     raise UndecodableError(
         codes.NO_AUDIO_STREAM, f"FFmpeg finds no audio stream in it, only: {kinds or 'nothing'}"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import BinaryIO, Protocol
 
@@ -57,23 +58,37 @@ class ShieldedStream:
     the file, and a recording would be cut short silently. It is kept, the library sees the
     end, and `check` raises it.
 
+    The stream is moved only when it is read somewhere else: FFmpeg asks for the size before
+    every packet of a wav file, by a jump to the end and back, which would empty the buffers
+    below each time.
+
     Args:
         stream: what is read; needs ``read``, ``seek`` and ``tell``.
+        start: what lies before this byte is not shown; positions count from here.
     """
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: BinaryIO, start: int = 0) -> None:
         self._stream = stream
+        self._start = start
         self._failure: BeamscribeError | OSError | ValueError | None = None
+        self._position = 0
+        self._size: int | None = None
+        self._stream_position: int | None = None
 
     def read(self, size: int = -1) -> bytes:
         """Up to ``size`` bytes; none at the end and after a failure."""
         if self._failure is not None:
             return b""
         try:
-            return self._stream.read(size)
+            if self._stream_position != self._position:
+                self._stream.seek(self._start + self._position)
+            data = self._stream.read(size)
         except (BeamscribeError, OSError, ValueError) as error:
             self._failure = error
             return b""
+        self._position += len(data)
+        self._stream_position = self._position
+        return data
 
     def readinto(self, buffer: bytearray | memoryview) -> int:
         """Fill the buffer as far as there are bytes, and say how many there were."""
@@ -81,24 +96,34 @@ class ShieldedStream:
         buffer[: len(data)] = data
         return len(data)
 
-    def seek(self, offset: int, whence: int = 0) -> int:
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Move, and say where to."""
-        if self._failure is not None:
-            return 0
-        try:
-            return self._stream.seek(offset, whence)
-        except (BeamscribeError, OSError, ValueError) as error:
-            self._failure = error
-            return 0
+        start = 0
+        if whence == os.SEEK_CUR:
+            start = self._position
+        elif whence == os.SEEK_END:
+            start = self._end()
+        self._position = max(0, start + offset)
+        return self._position
 
     def tell(self) -> int:
         """Where the next byte is read."""
-        return 0 if self._failure is not None else self._stream.tell()
+        return self._position
 
     def check(self) -> None:
         """Raise what the stream raised since it was opened, if anything."""
         if self._failure is not None:
             raise self._failure
+
+    def _end(self) -> int:
+        if self._size is None:
+            try:
+                self._size = max(0, self._stream.seek(0, os.SEEK_END) - self._start)
+            except (BeamscribeError, OSError, ValueError) as error:
+                self._failure = error
+                self._size = 0
+            self._stream_position = None
+        return self._size
 
 
 def block_frames(sample_rate: int, channels: int) -> int:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from transforms import codes
 from transforms.decode_base import ShieldedStream, UndecodableError, block_frames, shortfall, without_nan
+from transforms.sniff import RawFormat
 
 # libsndfile says so many frames when a FLAC header does not know.
 _FRAMES_UNKNOWN = 1 << 60
@@ -32,17 +33,28 @@ class SndfileDecoder:
     Args:
         stream: at any position.
         low_frequency_channel: the subwoofer's channel if the caller knows it.
+        raw: the stream is bare samples, of this encoding.
 
     Raises:
         UndecodableError: libsndfile does not open it, or gets no sample out of it.
         BeamscribeError, OSError: reading the stream failed.
     """
 
-    def __init__(self, stream: ShieldedStream, low_frequency_channel: int | None = None) -> None:
+    def __init__(
+        self,
+        stream: ShieldedStream,
+        low_frequency_channel: int | None = None,
+        raw: RawFormat | None = None,
+    ) -> None:
         self._stream = stream
         stream.seek(0)
         try:
-            self._file = soundfile.SoundFile(stream, "r")
+            if raw is None:
+                self._file = soundfile.SoundFile(stream, "r")
+            else:
+                self._file = soundfile.SoundFile(
+                    stream, "r", raw.sample_rate, raw.channels, raw.subtype, endian="LITTLE", format="RAW"
+                )
         except soundfile.LibsndfileError as error:
             stream.check()
             raise UndecodableError(codes.NOT_AUDIO, f"libsndfile says: {_text_of(error)}") from error

@@ -20,12 +20,13 @@ from transforms import codes, formats
 from transforms.addresses import is_http
 from transforms.crew import CrewFn, Output, or_dead_letter
 from transforms.cuts import CutPolicy
-from transforms.cutting import Cutter, sound_of
+from transforms.cutting import Cutter
 from transforms.engines import EngineChoice, sample_rate_of
 from transforms.errors import RecordingError
 from transforms.hold import Hold
 from transforms.normalize import ChannelChoice, normalize
 from transforms.records import Extent, Failure, Recording, Segment, Span, Stage
+from transforms.sound import sound_of
 from transforms.source import ReadLimits, open_source, verify
 from transforms.stopping import StopReason, StopSignal
 

@@ -18,6 +18,17 @@ ffmpeg leaves 0xFFFFFFFF, sox 0x7FFFF000 when they write into a pipe.
 """
 _LEAST_LOST_BYTES = 1024
 _EXTENSIBLE = 0xFFFE
+# By format tag (mmreg.h: PCM, IEEE float, A-law, mu-law) and bits.
+_SUBTYPES = {
+    (1, 8): "PCM_U8",
+    (1, 16): "PCM_16",
+    (1, 24): "PCM_24",
+    (1, 32): "PCM_32",
+    (3, 32): "FLOAT",
+    (3, 64): "DOUBLE",
+    (6, 8): "ALAW",
+    (7, 8): "ULAW",
+}
 _LOW_FREQUENCY_BIT = 0x8
 
 
@@ -56,10 +67,21 @@ def _is_mpeg_layer_3(head: bytes) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class RawFormat:
+    """Samples without a header: as libsndfile names their encoding, in its RAW format."""
+
+    subtype: str
+    sample_rate: int
+    channels: int
+
+
+@dataclass(frozen=True, slots=True)
 class WavLayout:
     """What the header of a RIFF/WAVE file says, beside what is there.
 
     Attributes:
+        data_start: where the samples begin, in bytes.
+        raw: their encoding; None if it is a compressed one.
         declared_bytes: the size of the data chunk as written; None if unknown to the writer.
         present_bytes: from the start of the data chunk to the end of the file.
         low_frequency_channel: see `decode_base.Decoder`.
@@ -67,6 +89,8 @@ class WavLayout:
             zero, or was written modulo 4 GiB.
     """
 
+    data_start: int
+    raw: RawFormat | None
     declared_bytes: int | None
     present_bytes: int
     low_frequency_channel: int | None
@@ -88,7 +112,7 @@ def read_wav_layout(stream: Readable) -> WavLayout | None:
     head = stream.read(12)
     if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
         return None
-    low_frequency_channel = None
+    fmt = b""
     position = 12
     for _ in range(_MAX_CHUNKS):
         stream.seek(position)
@@ -98,12 +122,14 @@ def read_wav_layout(stream: Readable) -> WavLayout | None:
         size = struct.unpack("<I", chunk[4:])[0]
         position += 8
         if chunk[:4] == b"fmt ":
-            low_frequency_channel = _low_frequency_channel(stream.read(min(size, 40)))
+            fmt = stream.read(min(size, 40))
         elif chunk[:4] == b"data":
             return WavLayout(
+                data_start=position,
+                raw=_raw_format(fmt),
                 declared_bytes=None if size >= _DATA_SIZE_UNKNOWN else size,
                 present_bytes=file_bytes - position,
-                low_frequency_channel=low_frequency_channel,
+                low_frequency_channel=_low_frequency_channel(fmt),
                 size_is_wrong=_audio_goes_on(stream, position + size, file_bytes),
             )
         position += size + size % 2
@@ -124,6 +150,16 @@ def _is_chunk(head: bytes, bytes_left: int) -> bool:
     return (
         all(0x20 <= letter < 0x7F for letter in head[:4]) and struct.unpack("<I", head[4:8])[0] <= bytes_left
     )
+
+
+def _raw_format(fmt: bytes) -> RawFormat | None:
+    if len(fmt) < 16:
+        return None
+    tag, channels, sample_rate, _, _, bits = struct.unpack("<HHIIHH", fmt[:16])
+    if tag == _EXTENSIBLE and len(fmt) >= 26:
+        tag = int.from_bytes(fmt[24:26], "little")
+    subtype = _SUBTYPES.get((tag, bits))
+    return RawFormat(subtype, sample_rate, channels) if subtype and channels and sample_rate else None
 
 
 def _low_frequency_channel(fmt: bytes) -> int | None:

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transforms.cuts import CutPolicy, SampleRange
-from transforms.cutting import Piece, cut, sound_of
+from transforms.cutting import Piece, cut
 from transforms.hold import Hold
+from transforms.sound import sound_of
 
 POLICY = CutPolicy(max_samples=800, search_samples=240, frame_samples=80, pause_samples=160)
 

@@ -5,6 +5,7 @@ import io
 import random
 import struct
 
+import av
 import numpy as np
 import pytest
 from media_files import SHARED_AUDIO, av_file, sound_file, tone, video_file, wav_file
@@ -31,11 +32,6 @@ def failure(data):
     assert caught.value.stage is Stage.DECODE
     assert "my recording" in caught.value.message
     return caught.value.code
-
-
-def likeness(samples, expected=SOUND):
-    length = min(len(samples), len(expected))
-    return np.corrcoef(samples[:length], expected[:length])[0, 1]
 
 
 @pytest.mark.parametrize(
@@ -97,11 +93,13 @@ def test_containers_and_codecs_come_out_with_their_tone(container, encoder):
     assert np.sqrt(np.mean(middle**2)) == pytest.approx(0.5 / np.sqrt(2), rel=0.1)
 
 
-@pytest.mark.parametrize(("encoder", "rate"), [("libopencore_amrnb", 8000)])
-def test_telephone_codecs_are_read(encoder, rate):
-    decoder, samples = decode(av_file(tone(440, rate, 1.0), rate, "amr", encoder, bit_rate=12200))
-    assert decoder.sample_rate == rate
-    assert len(samples) / rate == pytest.approx(1.0, abs=0.05)
+@pytest.mark.skipif(
+    "libopencore_amrnb" not in av.codecs_available, reason="this PyAV reads AMR and cannot write it"
+)
+def test_telephone_codecs_are_read():
+    decoder, samples = decode(av_file(tone(440, 8000, 1.0), 8000, "amr", "libopencore_amrnb", bit_rate=12200))
+    assert decoder.sample_rate == 8000
+    assert len(samples) / 8000 == pytest.approx(1.0, abs=0.05)
 
 
 def test_of_a_video_the_sound_is_taken():
@@ -120,6 +118,16 @@ def test_a_wrong_data_size_loses_no_sample(declared):
     decoder, samples = decode(wav_file(PCM, declared=declared))
     assert np.array_equal(samples[:, 0] * 32768, np.frombuffer(PCM, "<i2"))
     assert decoder.damage is None
+
+
+@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW"])
+@pytest.mark.parametrize("container", ["WAV", "WAVEX"])
+def test_a_wrong_data_size_loses_no_sample_of_any_encoding(container, subtype):
+    data = sound_file(np.stack((SOUND, -SOUND), axis=1), RATE, container, subtype)
+    place = data.index(b"data") + 4
+    decoder, samples = decode(data[:place] + bytes(4) + data[place + 4 :])
+    assert decoder.channels == 2
+    assert np.array_equal(samples, decode(data)[1])
 
 
 def test_a_short_wav_with_no_data_size_is_read_too():
@@ -242,7 +250,7 @@ def test_a_broken_place_in_a_flac_costs_only_itself():
     decoder, samples = decode(flip(sound_file(noise, RATE, "FLAC"), 1))
     assert decoder.damage.startswith("libsndfile broke off: ")
     assert 25.0 < len(samples) / RATE <= 30.0
-    assert likeness(samples[: 14 * RATE, 0], noise[: 14 * RATE]) > 0.999
+    assert np.abs(samples[: 14 * RATE, 0] - noise[: 14 * RATE]).max() < 1e-4
 
 
 def test_broken_packets_are_counted():

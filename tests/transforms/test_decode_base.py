@@ -58,3 +58,26 @@ def test_a_shortfall_is_told_beyond_the_tolerance_only():
 def test_what_is_no_number_becomes_silence_or_full_scale():
     samples = np.array([[0.5], [np.nan], [np.inf], [-np.inf]], np.float32)
     assert without_nan(samples).ravel().tolist() == [0.5, 0.0, 1.0, -1.0]
+
+
+class Counting(io.BytesIO):
+    seeks = 0
+
+    def seek(self, offset, whence=0):
+        self.seeks += 1
+        return super().seek(offset, whence)
+
+
+def test_the_stream_is_moved_only_to_read_elsewhere():
+    source = Counting(b"abcdef")
+    stream = ShieldedStream(source)
+    assert stream.read(2) == b"ab"
+    before = source.seeks
+    for _ in range(10):
+        assert stream.seek(0, 2) == 6
+        assert stream.seek(2) == 2
+    assert stream.read(2) == b"cd"
+    assert stream.tell() == 4
+    assert source.seeks - before <= 2
+    assert stream.seek(-3, 1) == 1
+    assert stream.read() == b"bcdef"
