@@ -13,6 +13,7 @@ SPHINX = ["pocketsphinx>=5.0.4,<5.1"]  # 5.1 has no wheels for Python 3.10 and 3
 TEST = [
     *SPHINX,
     "cryptography>=42",
+    "datasets>=3",
     "duckdb>=1",
     "hypothesis>=6.100",
     "mypy>=2,<3",
@@ -39,6 +40,7 @@ setup(
         "apache-beam>=2.77,<3",
         "audioop-lts>=0.2; python_version >= '3.13'",
         "av>=14",
+        "blake3>=1",
         "certifi",
         "google-crc32c>=1.5",
         "numpy>=1.26",

@@ -6,6 +6,7 @@ Each command imports what it needs when it runs: Beam takes seconds to import, a
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -30,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     What follows ``--`` goes to Beam unchanged.
     """
+    _print_anything()
     own, beam_flags = split_at_dashes(sys.argv[1:] if arguments is None else arguments)
     quiet()
     from transforms.errors import BeamscribeError
@@ -39,6 +41,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BeamscribeError as error:
         say(str(error), style="bold red")
         sys.exit(exit_code_of(error))
+
+
+def _print_anything() -> None:
+    """What a terminal cannot show is escaped: a run does not fail because of how it is shown."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def split_at_dashes(arguments: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
@@ -100,8 +109,8 @@ def run(
         raise UsageError("Nothing to transcribe: give --input PATTERN or --manifest FILE.")
     if output is None:
         raise UsageError("Nowhere to write: give --output DIR.")
-    from pipeline.job import Request
     from pipeline.job import run as run_job
+    from pipeline.job_settings import Request
     from pipeline.show import show_run
 
     sources = Sources(tuple(inputs or ()), tuple(manifests or ()), loaded.config.input.limit)

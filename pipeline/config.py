@@ -195,6 +195,15 @@ class Input(_Section):
     limit: int | None = Field(
         default=None, ge=1, description="Take the first so many recordings only, to try something out."
     )
+    verify: bool = Field(
+        default=False,
+        description="Read every recording again and compare its content, also those whose address, size and "
+        "modification mark are those of the last run. What is paid for is not called again.",
+    )
+    retry_failed: Literal["passing", "all"] = Field(
+        default="passing",
+        description="What of an earlier run's failures is tried again: those for a passing reason, or all.",
+    )
     download_max_bytes: int = Field(
         default=2_147_483_648,
         ge=1,
@@ -205,8 +214,31 @@ class Input(_Section):
     )
 
 
+class Budget(_Section):
+    """What may be spent; a wall, not a warning."""
+
+    max_calls: int | None = Field(
+        default=None,
+        ge=0,
+        description="Calls that may be billed, over a run and the unfinished runs that it continues; the run "
+        "stops before one more. A higher value continues.",
+    )
+    max_cost: float | None = Field(
+        default=None,
+        ge=0,
+        description="The same in money, in the currency of the price table, as if all calls were of one day.",
+    )
+
+
 class Output(_Section):
     """How the dataset is written."""
+
+    state: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Local folder of the record of paid answers, the budget and the lock; needed where "
+        "OUTPUT is no local folder. By default `.beamscribe` inside OUTPUT.",
+    )
 
     rows_per_part: int = Field(
         default=5000, ge=1, description="A part file is closed when it has so many rows."
@@ -224,6 +256,7 @@ class Config(_Section):
     recognition: Recognition = Field(default_factory=Recognition)
     audio: Audio = Field(default_factory=Audio)
     segmentation: Segmentation = Field(default_factory=Segmentation)
+    budget: Budget = Field(default_factory=Budget)
     input: Input = Field(default_factory=Input)
     output: Output = Field(default_factory=Output)
 

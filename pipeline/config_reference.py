@@ -20,7 +20,13 @@ and `TENCENTCLOUD_SECRET_KEY` (with `TENCENTCLOUD_TOKEN` for temporary credentia
 This page is made from the configuration's own types:
 `python -m pipeline.config_reference > docs/configuration.md`.
 """
-_TYPE_NAMES = {"string": "text", "integer": "whole number", "number": "number", "object": "mapping"}
+_TYPE_NAMES = {
+    "string": "text",
+    "integer": "whole number",
+    "number": "number",
+    "boolean": "`true` or `false`",
+    "object": "mapping",
+}
 _BOUNDS = {"minimum": "from", "exclusiveMinimum": "above", "maximum": "to", "exclusiveMaximum": "below"}
 
 

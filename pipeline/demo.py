@@ -25,7 +25,8 @@ def main(output: str = OUTPUT) -> int:
     from rich.console import Console
 
     from pipeline.config_load import load
-    from pipeline.job import Request, run
+    from pipeline.job import run
+    from pipeline.job_settings import Request
     from pipeline.service.server import LocalService
     from pipeline.service.settings import TEST_SECRET_ID, TEST_SECRET_KEY, ServiceSettings
     from pipeline.show import show_run

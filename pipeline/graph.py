@@ -8,12 +8,14 @@ from pathlib import Path
 import apache_beam as beam
 
 from transforms.assemble import AssembleTranscripts
+from transforms.cut_settings import CutSettings
 from transforms.find import FindRecordings
+from transforms.known import Skipping
 from transforms.listing import Sources
 from transforms.parts import Rolling
 from transforms.recognize import Recognize, RecognizeSettings
 from transforms.schemas import Table
-from transforms.segmenting import CutSettings, NormalizeAndCut
+from transforms.segmenting import NormalizeAndCut
 from transforms.write import WriteRows
 
 
@@ -22,6 +24,7 @@ class Job:
     """What to transcribe, how, and where to."""
 
     sources: Sources
+    skipping: Skipping | None
     cutting: CutSettings
     recognition: RecognizeSettings
     output: str
@@ -36,7 +39,7 @@ def build(pipeline: beam.Pipeline, job: Job) -> None:
     From the found recordings to the written segments is one fused stage: audio is
     made and used up in it. Only addresses go in, and only texts come out.
     """
-    recordings = pipeline | "Find recordings" >> FindRecordings(job.sources)
+    recordings = pipeline | "Find recordings" >> FindRecordings(job.sources, job.skipping)
     cut = recordings | "Normalize and cut" >> NormalizeAndCut(job.cutting)
     heard = cut.segments | "Recognize" >> Recognize(job.recognition)
     whole = {

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-import os
-import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timezone
+from decimal import Decimal
 from pathlib import Path
 
 import apache_beam as beam
@@ -15,35 +14,27 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipeline.config import Config
 from pipeline.config_load import load_prices
+from pipeline.finished import ended_runs, finish_settling, finished_recordings
 from pipeline.graph import Job, build
+from pipeline.job_settings import Places, Request, job_of, shaping_of
 from pipeline.outcome import ExitCode
 from pipeline.run_record import RunCounts, RunRecord, new_run_id, write_record
-from pipeline.runner import beam_options, counts_of, share, workers_of
+from pipeline.runner import beam_options, counts_of, runner_of, workers_of
 from pipeline.signals import stopping_on_signals
-from transforms.client import ClientSettings
+from pipeline.state import compact_answers, coordination_folder, held, prove_writable, state_folder
+from transforms.budget import Budget
 from transforms.credentials import EnvironmentCredentials
 from transforms.folders import OutputError
-from transforms.listing import Sources, check_sources
-from transforms.pace import PacePolicy
-from transforms.parts import Rolling, create_dataset
-from transforms.recognize import RecognizeSettings
-from transforms.retry import RetryPolicy
-from transforms.segmenting import CutSettings
+from transforms.known import Skipping, write_known
+from transforms.listing import check_sources
+from transforms.parts import create_dataset
 from transforms.settle import settle
-from transforms.source import ReadLimits
-from transforms.stopping import StopReason, StopSignal
+from transforms.stopping import OUTPUT_FAILED, StopReason, StopSignal
+
+# Killed runs leave a log for each of their workers, and every look into them takes time.
+_MANY_LOGS = 32
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What the command line asks for."""
-
-    config: Config
-    sources: Sources
-    output: str
-    beam_flags: tuple[str, ...] = ()
 
 
 def utc_now() -> datetime:
@@ -52,7 +43,7 @@ def utc_now() -> datetime:
 
 
 def run(request: Request, *, now: Callable[[], datetime] = utc_now) -> RunRecord:
-    """Transcribe what the request names; the record tells how it ended.
+    """Transcribe what the request names and is not transcribed yet; the record tells how it ended.
 
     Raises:
         UsageError: nothing was started.
@@ -63,23 +54,43 @@ def run(request: Request, *, now: Callable[[], datetime] = utc_now) -> RunRecord
     options = beam_options(request.beam_flags)
     check_sources(request.sources)
     EnvironmentCredentials().current()
-    create_dataset(request.output)
     record = RunRecord(
         run_id=new_run_id(now()),
         started_at=now().isoformat(),
         configuration=request.config.model_dump(mode="json"),
     )
-    with tempfile.TemporaryDirectory(prefix="beamscribe-") as folder:
-        stop = StopSignal(Path(folder))
-        job = job_of(request, record.run_id, Path(folder), workers_of(options))
+    state = state_folder(request.output, request.config.output.state)
+    with held(state, record.run_id), coordination_folder(state) as coordination:
+        create_dataset(request.output)
+        prove_writable(state)
+        compact_answers(state, if_more_than=_MANY_LOGS)
+        finish_settling(request.output, now())
+        places = Places(coordination, state)
+        job = job_of(
+            request,
+            record.run_id,
+            places,
+            workers_of(options),
+            skipping=_skipping(request, places),
+            max_calls=max_calls_of(request.config),
+        )
         write_record(request.output, record)
+        stop = StopSignal(places.coordination)
         with stopping_on_signals(stop):
             counts = _run_graph(job, options, stop)
-        reason = stop.reason()
-    settle(request.output, record.run_id)
-    ended = ended_record(record, counts, reason, now())
-    write_record(request.output, ended)
+            ended = ended_record(record, counts, stop.reason(), now())
+            _settle(request.output, ended, stop.reason(), state)
     return ended
+
+
+def max_calls_of(config: Config) -> int | None:
+    """The wall of a run in calls; None where there is none."""
+    budget = config.budget
+    affordable = None
+    if budget.max_cost is not None:
+        affordable = load_prices().calls_within(Decimal(str(budget.max_cost)))
+    walls = [wall for wall in (budget.max_calls, affordable) if wall is not None]
+    return min(walls, default=None)
 
 
 def ended_record(
@@ -98,63 +109,35 @@ def ended_record(
     )
 
 
-def job_of(request: Request, run_id: str, coordination: Path, workers: int) -> Job:
-    """The graph's settings; none of them holds anything live or secret.
-
-    Raises:
-        UsageError: fewer calls in flight are allowed than there are workers.
-    """
-    config = request.config
-    recognition = config.recognition
-    concurrency = share(recognition.concurrency, workers, "recognition.concurrency")
-    cutting = CutSettings(
-        engines=config.engine_choice(),
-        coordination=coordination,
-        channels=config.audio.channels,
-        voice_format=recognition.voice_format,
-        max_payload_bytes=recognition.max_payload_bytes,
-        max_seconds=config.segmentation.max_seconds,
-        search_seconds=config.segmentation.search_seconds,
-        limits=ReadLimits(config.input.download_max_bytes, config.input.download_max_seconds),
-        by_url=recognition.source == "url",
-        threads=max(1, (os.cpu_count() or 1) // workers),
-    )
-    client = ClientSettings(
-        endpoint=recognition.endpoint,
-        region=recognition.region,
-        language=recognition.language,
-        timeout_seconds=recognition.timeout_seconds,
-        connect_timeout_seconds=recognition.connect_timeout_seconds,
-        connections=concurrency,
-        ca_bundle=recognition.ca_bundle,
-        signature=recognition.signature,
-    )
-    calling = RecognizeSettings(
-        client=client,
-        parameters=config.request_parameters(),
-        pace=PacePolicy(recognition.requests_per_second),
-        retry=RetryPolicy(max_attempts=recognition.max_attempts),
-        coordination=coordination,
-        voice_format=recognition.voice_format,
-        max_payload_bytes=recognition.max_payload_bytes,
-        concurrency=concurrency,
-    )
-    rolling = Rolling(max_rows=config.output.rows_per_part, max_seconds=config.output.seconds_per_part)
-    return Job(request.sources, cutting, calling, request.output, run_id, coordination, rolling)
-
-
 def exit_code(counts: RunCounts | None, reason: StopReason | None) -> ExitCode:
     """How a run ended, in one number."""
     if reason is not None:
         return ExitCode.STOPPED
     assert counts is not None, "a job that was not stopped tells its counts"
-    if counts.failed_files or counts.failed_segments or counts.unaccounted_channels:
-        return ExitCode.SOME_FAILED
-    return ExitCode.DONE
+    failed = (
+        counts.failed_files,
+        counts.files_still_failing,
+        counts.failed_segments,
+        counts.unaccounted_channels,
+    )
+    return ExitCode.SOME_FAILED if any(failed) else ExitCode.DONE
+
+
+def _skipping(request: Request, places: Places) -> Skipping | None:
+    """What the output holds already, as files that listing can ask."""
+    if request.config.input.verify:
+        return None
+    skipping = Skipping(
+        places.coordination / "done", places.coordination / "failing", shaping_of(request.config)
+    )
+    digests = list(finished_recordings(request.output, request.config.input.retry_failed))
+    write_known(skipping.done, (digest for digest, failing in digests if not failing))
+    write_known(skipping.failing, (digest for digest, failing in digests if failing))
+    return skipping
 
 
 def _run_graph(job: Job, options: PipelineOptions, stop: StopSignal) -> RunCounts | None:
-    pipeline = beam.Pipeline(options=options)
+    pipeline = beam.Pipeline(runner_of(options), options=options)
     build(pipeline, job)
     try:
         result = pipeline.run()
@@ -166,3 +149,20 @@ def _run_graph(job: Job, options: PipelineOptions, stop: StopSignal) -> RunCount
         _log.debug("the job ended early", exc_info=True)
         return None
     return counts_of(result)
+
+
+def _settle(output: str, ended: RunRecord, reason: StopReason | None, state: Path) -> None:
+    """Leave one row for each key, then say that the run has ended: in this order.
+
+    Rows of a run that has not said so prove nothing to the next one.
+    """
+    if reason is None or reason.code != OUTPUT_FAILED:
+        # Without its end, so that the next run knows what a kill in here leaves to do.
+        write_record(output, replace(ended, ended_at=None))
+        settle(output, ended.run_id, ended_runs(output))
+    write_record(output, ended)
+    if reason is None:
+        budget = Budget(state, None)
+        budget.reset()
+        budget.close()
+        compact_answers(state)

@@ -71,6 +71,23 @@ class PriceTable(BaseModel):
             raise ValueError(f"billed_calls is {billed_calls}, expected 0 or more")
         return self.per_thousand_calls(billed_calls) * billed_calls / 1000
 
+    def calls_within(self, amount: Decimal) -> int | None:
+        """The most calls that may be made one by one without ever costing more than an amount.
+
+        Cheaper tiers make more calls cost less than fewer; the way there counts too.
+
+        Returns:
+            The number; None where any number costs no more.
+        """
+        for tier in self.tiers:
+            last = None if tier.calls_below is None else tier.calls_below - 1
+            if tier.per_thousand_calls == 0:
+                continue
+            affordable = int(amount * 1000 / tier.per_thousand_calls)
+            if last is None or affordable < last:
+                return affordable
+        return None
+
 
 def parse_prices(text: str | bytes, name: str) -> PriceTable:
     """The price table that a YAML document holds.

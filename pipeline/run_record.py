@@ -22,11 +22,14 @@ class RunCounts:
     Attributes:
         files: recordings found.
         other_files: files of the named folders that are no recordings.
+        skipped_files: recordings that were transcribed before and have not changed.
+        files_still_failing: likewise, with something that failed for good.
         failed_files: recordings that failed, wholly or in part because damaged.
         files_not_started: recordings left because the run was stopped.
         segments: segments answered, those in which nothing was said included.
         unanswered_segments: segments never called because the run was stopped.
         unaccounted_channels: channels whose segments do not add up to what was read.
+        reused_answers: segments whose answer was paid for before, or by an equal one.
         billed_calls: calls answered, or possibly recognized without an answer
             reaching us.
         retries: how often a call was repeated, by the code that caused it.
@@ -35,6 +38,8 @@ class RunCounts:
 
     files: int = 0
     other_files: int = 0
+    skipped_files: int = 0
+    files_still_failing: int = 0
     failed_files: int = 0
     files_not_started: int = 0
     audio_seconds: float = 0.0

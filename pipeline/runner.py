@@ -7,7 +7,10 @@ from collections.abc import Sequence
 
 from apache_beam.metrics.metric import MetricsFilter
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
-from apache_beam.runners.runner import PipelineResult
+from apache_beam.portability import python_urns
+from apache_beam.portability.api import beam_runner_api_pb2
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.runners.runner import PipelineResult, PipelineRunner
 
 from pipeline.run_record import RunCounts
 from transforms.errors import UsageError
@@ -41,6 +44,29 @@ def beam_options(flags: Sequence[str]) -> PipelineOptions:
     return options
 
 
+class SteadyRunner(FnApiRunner):
+    """FnApiRunner whose worker processes leave SIGINT and SIGTERM to the launcher.
+
+    A terminal, and most supervisors, signal all processes of a group. A worker that
+    ended by it would lose the answers it is waiting for, which are paid for.
+    """
+
+    def run_via_runner_api(
+        self, pipeline_proto: beam_runner_api_pb2.Pipeline, options: PipelineOptions
+    ) -> PipelineResult:
+        """Run it; what a shell ignores, the program that it executes ignores too."""
+        for environment in pipeline_proto.components.environments.values():
+            if environment.urn == python_urns.SUBPROCESS_SDK:
+                environment.payload = b"trap '' INT TERM; exec " + environment.payload
+        return super().run_via_runner_api(pipeline_proto, options)
+
+
+def runner_of(options: PipelineOptions) -> PipelineRunner | str:
+    """The runner that the options name."""
+    name: str = options.view_as(StandardOptions).runner
+    return SteadyRunner() if name == DEFAULT_RUNNER else name
+
+
 def workers_of(options: PipelineOptions) -> int:
     """How many workers of this host share the calls in flight and the cores."""
     workers: int = options.view_as(DirectOptions).direct_num_workers
@@ -62,12 +88,7 @@ def share(total: int, workers: int, key: str) -> int:
 
 def counts_of(result: PipelineResult) -> RunCounts:
     """What the counters of a finished job say."""
-    found = result.metrics().query(MetricsFilter().with_namespace("beamscribe"))["counters"]
-    totals: dict[str, int] = {}
-    for counter in found:
-        name = counter.key.metric.name
-        totals[name] = totals.get(name, 0) + (counter.committed or 0)
-    retries = result.metrics().query(MetricsFilter().with_namespace("beamscribe.retries"))["counters"]
+    totals = _totals(result, "beamscribe")
 
     def total(name: str) -> int:
         return totals.get(name, 0)
@@ -75,6 +96,8 @@ def counts_of(result: PipelineResult) -> RunCounts:
     return RunCounts(
         files=total("recordings_found"),
         other_files=total("other_files"),
+        skipped_files=total("recordings_skipped"),
+        files_still_failing=total("recordings_still_failing"),
         failed_files=total("recordings_failed"),
         files_not_started=total("recordings_not_started"),
         audio_seconds=total("audio_ms") / 1000,
@@ -85,6 +108,16 @@ def counts_of(result: PipelineResult) -> RunCounts:
         unaccounted_channels=total("channels_unaccounted"),
         calls=total("calls"),
         billed_calls=total("billed_calls"),
-        retries={counter.key.metric.name: counter.committed or 0 for counter in retries},
+        reused_answers=total("reused_answers"),
+        retries=_totals(result, "beamscribe.retries"),
         throttled_seconds=total("throttled_ms") / 1000,
     )
+
+
+def _totals(result: PipelineResult, namespace: str) -> dict[str, int]:
+    """The counters of a namespace by name, over all steps."""
+    totals: dict[str, int] = {}
+    for counter in result.metrics().query(MetricsFilter().with_namespace(namespace))["counters"]:
+        name = counter.key.metric.name
+        totals[name] = totals.get(name, 0) + (counter.committed or 0)
+    return totals

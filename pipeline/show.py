@@ -9,8 +9,10 @@ from pathlib import PurePath
 import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table as Grid
+from rich.text import Text
 
 from pipeline.run_record import RunRecord
+from transforms.addresses import display_name
 from transforms.folders import dataset_folder
 from transforms.parts import Part
 from transforms.schemas import Table
@@ -33,8 +35,8 @@ def show_run(console: Console, output: str, record: RunRecord) -> None:
     )
     _show_counts(console, record)
     if record.stopped:
-        console.print(f"Stopped before the end. {record.stopped}", style="bold", markup=False)
-    console.print(f"The dataset is in {output}", markup=False, soft_wrap=True)
+        console.print(f"Stopped before the end. {record.stopped}", style="bold", markup=False, soft_wrap=True)
+    console.print(f"The dataset is in {display_name(output)}", markup=False, soft_wrap=True)
 
 
 def _transcript(row: dict[str, object]) -> tuple[str, ...]:
@@ -61,7 +63,7 @@ def _show_rows(console: Console, title: str, heads: Sequence[str], rows: Iterato
         grid.add_column(head, overflow="fold", max_width=_MOST_COLUMNS)
     grid.add_column(heads[-1], overflow="fold", ratio=1)
     for row in shown:
-        grid.add_row(*map(_plain, row))
+        grid.add_row(*(Text(_plain(cell)) for cell in row))
     console.print(grid)
     if next(rows, None) is not None:
         console.print(f"(only {MOST_ROWS} are shown; the dataset has them all)")
@@ -73,10 +75,13 @@ def _show_counts(console: Console, record: RunRecord) -> None:
         return
     lines = [
         f"{counts.files} recordings, {counts.failed_files} failed"
+        + (f", {counts.skipped_files} transcribed before" if counts.skipped_files else "")
+        + (f", {counts.files_still_failing} failed before" if counts.files_still_failing else "")
         + (f", {counts.files_not_started} not started" if counts.files_not_started else "")
         + (f"; {counts.other_files} other files left out" if counts.other_files else ""),
         f"{counts.segments} segments transcribed, {counts.failed_segments} failed"
         + (f", {counts.unanswered_segments} not called" if counts.unanswered_segments else "")
+        + (f", {counts.reused_answers} of them paid for before" if counts.reused_answers else "")
         + f"; {counts.audio_seconds:,.1f} s of audio",
         f"{counts.calls} calls, {counts.billed_calls} of them billed: {record.cost} {record.currency}",
     ]
@@ -109,5 +114,5 @@ def _seconds(milliseconds: object) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text that cannot be taken for markup or move the cursor."""
-    return "".join(character if character.isprintable() else "?" for character in text).replace("[", r"\[")
+    """Text that cannot move the cursor."""
+    return "".join(character if character.isprintable() else "?" for character in text)

@@ -23,18 +23,18 @@ class Budget:
 
     Args:
         folder: an existing local folder that outlives the run.
-        max_calls: how many may be billed; None for no limit.
+        max_calls: how many may be billed; None for no limit. Stays as an attribute.
     """
 
     def __init__(self, folder: Path, max_calls: int | None) -> None:
         self._lock = FileLock(folder / "budget")
-        self._max_calls = max_calls
+        self.max_calls = max_calls
 
     def reserve(self) -> bool:
         """Count a call before it is made; False, and nothing counted, at the wall."""
         with self._lock:
             spent = self._read()
-            if self._max_calls is not None and spent >= self._max_calls:
+            if self.max_calls is not None and spent >= self.max_calls:
                 return False
             self._write(spent + 1)
             return True

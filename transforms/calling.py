@@ -1,24 +1,32 @@
 """One segment's calls: paced, repeated where that helps, until it is settled.
 
 This is the only place that repeats a call. What to do about an error is decided
-by `retry`, a pure policy; here are the permit, the wait and the count.
+by `retry`, a pure policy, and when every call would fail by `watch`; here are the
+permit, the budget, the wait and the count.
 """
 
 from __future__ import annotations
 
 import random
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Protocol
 
 from transforms import codes
-from transforms.client import Answer, PreparedCall, ServiceError
+from transforms.answer import Answer, ServiceError
+from transforms.budget import BUDGET_REACHED, Budget
+from transforms.client import PreparedCall
 from transforms.codes import Verdict
 from transforms.errors import MissingCredentialsError
 from transforms.limiter import Limiter
 from transforms.retry import Action, CallHistory, Decision, RetryPolicy, RetryQuota, charged, decide
 from transforms.stopping import StopReason, StopSignal
+from transforms.watch import Watch
+
+MISSING_CREDENTIALS = "MissingCredentials"
 
 
 class Transport(Protocol):
@@ -29,6 +37,7 @@ class Transport(Protocol):
 
         Raises:
             ServiceError: the service refused, or no sound answer came.
+            MissingCredentialsError: there is no key to sign with.
         """
 
 
@@ -43,7 +52,7 @@ class Ending(Enum):
 
 @dataclass(slots=True)
 class Tally:
-    """What one segment's calls came to.
+    """What one segment's calls came to in this run.
 
     Attributes:
         calls: requests sent, refused ones included.
@@ -60,13 +69,28 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came of a segment: an answer, the last error, or neither (never called)."""
+    """What came of a segment: an answer, the last error, or neither (never called).
+
+    Attributes:
+        retryable: whether a failed segment may succeed in a later run.
+        attempts: calls that led to it, in this run or the one that recorded it.
+        at_us: when it came, microseconds since 1970 UTC.
+        reused: it was paid for before, or by an equal segment.
+    """
 
     ending: Ending
     tally: Tally
     answer: Answer | None = None
     error: ServiceError | None = None
     retryable: bool = False
+    attempts: int = 0
+    at_us: int = 0
+    reused: bool = False
+
+
+def now_us() -> int:
+    """Microseconds since 1970 UTC."""
+    return time.time_ns() // 1000
 
 
 class Caller:
@@ -78,7 +102,9 @@ class Caller:
         stop: tells when no further call may be made, and is told.
         policy: how often and how long.
         quota: how many repeats all calls together may spend.
+        budget: the wall before the bill; None for none.
         uniform: draws from [0, 1), for the jitter.
+        clock_us: microseconds since 1970 UTC.
     """
 
     def __init__(
@@ -89,14 +115,20 @@ class Caller:
         policy: RetryPolicy,
         quota: RetryQuota,
         *,
+        budget: Budget | None = None,
         uniform: Callable[[], float] = random.random,
+        clock_us: Callable[[], int] = now_us,
     ) -> None:
         self._transport = transport
         self._limiter = limiter
         self._stop = stop
         self._policy = policy
         self._quota = quota
+        self._budget = budget
         self._uniform = uniform
+        self._clock_us = clock_us
+        self._watch = Watch()
+        self._watching = threading.Lock()
 
     def settle(self, call: PreparedCall) -> Reply:
         """Send the call until it is answered, has failed, or the run stops."""
@@ -107,21 +139,19 @@ class Caller:
         while self._stop.reason() is None:
             waited = self._limiter.acquire()
             tally.throttled_seconds += waited if throttled else 0.0
-            if self._stop.reason() is not None:
+            if self._stop.reason() is not None or not self._reserve():
                 break
             try:
-                tally.calls += 1
-                answer = self._transport.send(call)
+                answer = self._send(call, tally)
             except MissingCredentialsError as missing:
-                self._stop.stop(StopReason("MissingCredentials", str(missing)))
+                self._stop.stop(StopReason(MISSING_CREDENTIALS, str(missing)))
                 break
             except ServiceError as refusal:
                 error = refusal
             else:
-                tally.billed += 1
                 self._quota.succeeded(history)
-                return Reply(Ending.ANSWERED, tally, answer=answer)
-            tally.billed += error.possibly_billed
+                self._note(Watch.answered)
+                return self._reply(Ending.ANSWERED, tally, answer=answer)
             decision = self._judge(history, error)
             if decision.action is not Action.RETRY:
                 return self._give_up(decision, error, tally)
@@ -130,7 +160,38 @@ class Caller:
             tally.throttled_seconds += decision.delay_seconds if throttled else 0.0
             tally.retried.append(error.code)
             self._stop.wait(decision.delay_seconds)
-        return Reply(Ending.STOPPED, tally, error=error, retryable=True)
+        return self._reply(Ending.STOPPED, tally, error=error, retryable=True)
+
+    def _reserve(self) -> bool:
+        if self._budget is None or self._budget.reserve():
+            return True
+        self._stop.stop(
+            StopReason(
+                BUDGET_REACHED,
+                f"the budget of {self._budget.max_calls} calls is used up. What was paid for is kept; with "
+                "a higher budget.max_calls or budget.max_cost the same command continues.",
+            )
+        )
+        return False
+
+    def _send(self, call: PreparedCall, tally: Tally) -> Answer:
+        """One call, counted, and settled with the budget: what was not billed is given back."""
+        billed = True  # until it is known that it was not
+        try:
+            answer = self._transport.send(call)
+            tally.calls += 1
+        except MissingCredentialsError:
+            billed = False
+            raise
+        except ServiceError as error:
+            tally.calls += 1
+            billed = error.possibly_billed
+            raise
+        finally:
+            tally.billed += billed
+            if self._budget is not None and not billed:
+                self._budget.release()
+        return answer
 
     def _judge(self, history: CallHistory, error: ServiceError) -> Decision:
         decision = decide(self._policy, history, error.code, error.message, uniform=self._uniform())
@@ -140,11 +201,31 @@ class Caller:
 
     def _give_up(self, decision: Decision, error: ServiceError, tally: Tally) -> Reply:
         if decision.action is Action.EMPTY:
-            return Reply(Ending.EMPTY, tally, error=error)
+            self._note(Watch.answered)
+            return self._reply(Ending.EMPTY, tally, error=error)
         if decision.action is Action.STOP_RUN:
             self._stop.stop(StopReason(error.code, told(error)))
-            return Reply(Ending.STOPPED, tally, error=error, retryable=True)
-        return Reply(Ending.FAILED, tally, error=error, retryable=decision.retryable)
+            return self._reply(Ending.STOPPED, tally, error=error, retryable=True)
+        self._note(lambda watch: watch.failed(error.code, decision.verdict))
+        return self._reply(Ending.FAILED, tally, error=error, retryable=decision.retryable)
+
+    def _note(self, step: Callable[[Watch], Watch]) -> None:
+        with self._watching:
+            self._watch = step(self._watch)
+            reason = self._watch.reason()
+        if reason is not None:
+            self._stop.stop(reason)
+
+    def _reply(
+        self,
+        ending: Ending,
+        tally: Tally,
+        *,
+        answer: Answer | None = None,
+        error: ServiceError | None = None,
+        retryable: bool = False,
+    ) -> Reply:
+        return Reply(ending, tally, answer, error, retryable, attempts=tally.calls, at_us=self._clock_us())
 
 
 def told(error: ServiceError) -> str:

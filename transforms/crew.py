@@ -26,6 +26,7 @@ from apache_beam.utils.windowed_value import WindowedValue
 
 from transforms import codes
 from transforms.errors import RecordingError
+from transforms.heap import return_large_buffers
 from transforms.records import Failure, Stage
 
 Element = TypeVar("Element")
@@ -101,6 +102,7 @@ class CrewFn(beam.DoFn, Generic[Element, Result]):
 
     def setup(self) -> None:
         """Hire the crew."""
+        return_large_buffers()
         self._crew: Crew[tuple[Timestamp, BoundedWindow], Result] = Crew(
             self._thread_count, type(self).__name__
         )

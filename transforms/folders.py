@@ -94,17 +94,17 @@ class LocalFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             self._remove_stale()
-            with self._hidden() as (descriptor, _):
+            with self.hidden() as (descriptor, _):
                 os.write(descriptor, bytes(4096))
                 os.fsync(descriptor)
         except OSError as error:
             if error.errno in _FORBIDDEN:
                 raise _not_writable(str(self.path), error.strerror) from error
-            raise _output_error("write", self.path, error) from error
+            raise output_error("write", self.path, error) from error
 
     def names(self) -> list[str]:
         """See `Folder.names`."""
-        with _output_errors("list", self.path):
+        with output_errors("list", self.path):
             try:
                 return sorted(file.name for file in self.path.iterdir() if not file.name.startswith("."))
             except FileNotFoundError:
@@ -112,29 +112,29 @@ class LocalFolder:
 
     def put(self, name: str, data: bytes) -> None:
         """See `Folder.put`."""
-        with _output_errors("write", self.path / name):
+        with output_errors("write", self.path / name):
             with (
-                self._hidden() as (descriptor, temporary),
+                self.hidden() as (descriptor, temporary),
                 os.fdopen(descriptor, "wb", closefd=False) as file,
             ):
                 file.write(data)
                 file.flush()
                 os.fsync(descriptor)
                 temporary.replace(self.path / name)
-            self._sync()
+            self.sync()
 
     def open(self, name: str) -> BinaryIO:
         """See `Folder.open`."""
-        with _output_errors("read", self.path / name):
+        with output_errors("read", self.path / name):
             return (self.path / name).open("rb")
 
     def remove(self, name: str) -> None:
         """See `Folder.remove`."""
-        with _output_errors("remove", self.path / name):
+        with output_errors("remove", self.path / name):
             (self.path / name).unlink(missing_ok=True)
 
     @contextmanager
-    def _hidden(self) -> Iterator[tuple[int, Path]]:
+    def hidden(self) -> Iterator[tuple[int, Path]]:
         """A locked hidden file, as descriptor and path; gone at the end unless it was renamed."""
         descriptor, temporary = self._create_hidden()
         try:
@@ -149,7 +149,7 @@ class LocalFolder:
             temporary = self.path / f"{_TEMP_PREFIX}{uuid.uuid4().hex}{_TEMP_SUFFIX}"
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
             # A run that starts now may have seen it, and removed it, before the lock was ours.
-            if _try_lock(descriptor) is not False and os.fstat(descriptor).st_nlink:
+            if try_lock(descriptor) is not False and os.fstat(descriptor).st_nlink:
                 return descriptor, temporary
             os.close(descriptor)
 
@@ -158,12 +158,13 @@ class LocalFolder:
             with contextlib.suppress(FileNotFoundError):
                 descriptor = os.open(temporary, os.O_RDWR)
                 try:
-                    if _try_lock(descriptor):
+                    if try_lock(descriptor):
                         temporary.unlink()
                 finally:
                     os.close(descriptor)
 
-    def _sync(self) -> None:
+    def sync(self) -> None:
+        """Put the names of the folder on disk, as they are now."""
         descriptor = os.open(self.path, os.O_RDONLY)
         try:
             os.fsync(descriptor)
@@ -192,14 +193,14 @@ class RemoteFolder:
 
     def names(self) -> list[str]:
         """See `Folder.names`."""
-        with _output_errors("list", self.uri):
+        with output_errors("list", self.uri):
             [found] = FileSystems.match([f"{self.uri}/*"])
             names = (metadata.path.rpartition("/")[2] for metadata in found.metadata_list)
             return sorted(name for name in names if not name.startswith("."))
 
     def put(self, name: str, data: bytes) -> None:
         """See `Folder.put`."""
-        with _output_errors("write", self._join(name)):
+        with output_errors("write", self._join(name)):
             file = FileSystems.create(self._join(name))
             file.write(data)
             # Not in a finally: closing is what publishes the object.
@@ -207,12 +208,12 @@ class RemoteFolder:
 
     def open(self, name: str) -> BinaryIO:
         """See `Folder.open`."""
-        with _output_errors("read", self._join(name)):
+        with output_errors("read", self._join(name)):
             return cast(BinaryIO, FileSystems.open(self._join(name)))
 
     def remove(self, name: str) -> None:
         """See `Folder.remove`."""
-        with _output_errors("remove", self._join(name)):
+        with output_errors("remove", self._join(name)):
             if FileSystems.exists(self._join(name)):
                 FileSystems.delete([self._join(name)])
 
@@ -220,7 +221,7 @@ class RemoteFolder:
         return f"{self.uri}/{name}"
 
 
-def _try_lock(descriptor: int) -> bool | None:
+def try_lock(descriptor: int) -> bool | None:
     """True if the lock is ours now, False if another's, None where the file system has no locks."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -232,14 +233,16 @@ def _try_lock(descriptor: int) -> bool | None:
 
 
 @contextmanager
-def _output_errors(verb: str, target: Path | str) -> Iterator[None]:
+def output_errors(verb: str, target: Path | str) -> Iterator[None]:
+    """Turns what a disk or store complains of into an `OutputError` that says what to do."""
     try:
         yield
     except (OSError, BeamIOError) as error:
-        raise _output_error(verb, target, error) from error
+        raise output_error(verb, target, error) from error
 
 
-def _output_error(verb: str, target: Path | str, error: OSError) -> OutputError:
+def output_error(verb: str, target: Path | str, error: OSError) -> OutputError:
+    """What could not be done to what, why, and what to do."""
     if error.errno in _FULL:
         advice = "The disk or the quota on it is full: free some space"
     elif error.errno in _FORBIDDEN:

@@ -1,48 +1,43 @@
-"""Holds the pieces of a recording back until it has been read to its end.
+"""Holds the sound of a channel back until its recording has been read to its end.
 
 Only then are its checksum and its soundness known, and only then may a call be
-paid for. Small recordings stay in memory, larger ones go to an anonymous
+paid for. Short recordings stay in memory, longer ones go to an anonymous
 temporary file: 115 MB for an hour at 16 kHz.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
 
 from transforms.cuts import SampleRange
-from transforms.cutting import BYTES_PER_SAMPLE, Piece
 
-_MEMORY_BYTES = 8 * 2**20
+BYTES_PER_SAMPLE = 2
+
+_MEMORY_BYTES = 4 * 2**20
 
 
 class Hold:
-    """Pieces in the order in which they were cut, each with its channel."""
+    """The normalized sound of one channel, 16-bit mono PCM, from its first sample on."""
 
     def __init__(self) -> None:
-        self._file = tempfile.SpooledTemporaryFile(max_size=_MEMORY_BYTES)  # noqa: SIM115 - closed by release or close
-        self._index: list[tuple[int, SampleRange]] = []
+        self._file = tempfile.SpooledTemporaryFile(max_size=_MEMORY_BYTES)  # noqa: SIM115 - see close
+        self._end_byte = 0
 
-    def add(self, channel: int, piece: Piece) -> None:
-        """Keep a piece.
+    def write(self, pcm: bytes) -> None:
+        """Keep what follows.
 
         Raises:
             OSError: the temporary folder is full (ENOSPC) or not writable.
         """
-        self._file.write(piece.pcm)
-        self._index.append((channel, piece.range))
+        self._file.seek(self._end_byte)
+        self._file.write(pcm)
+        self._end_byte += len(pcm)
 
-    def ranges(self, channel: int) -> list[SampleRange]:
-        """The ranges of a channel, in order."""
-        return [held for owner, held in self._index if owner == channel]
-
-    def release(self) -> Iterator[tuple[int, Piece]]:
-        """Every piece with its channel, once; the hold is empty and closed afterwards."""
-        with self._file:
-            self._file.seek(0)
-            for channel, held in self._index:
-                yield channel, Piece(held, self._file.read(held.samples * BYTES_PER_SAMPLE))
+    def read(self, wanted: SampleRange) -> bytes:
+        """The sound of a range; shorter where the channel ends in it."""
+        self._file.seek(wanted.start_sample * BYTES_PER_SAMPLE)
+        return self._file.read(wanted.samples * BYTES_PER_SAMPLE)
 
     def close(self) -> None:
-        """Let everything go."""
+        """Let it go."""
         self._file.close()

@@ -7,35 +7,32 @@ known (a download, a store that does not tell) a recording is never here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum, auto
 from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from transforms.engines import EngineChoice
+from transforms.errors import RecordingError
+from transforms.records import Mark, Recording
+
 _DIGEST_BYTES = 16
 
 
-def recording_digest(
-    audio_uri: str,
-    channel: int | None,
-    size_bytes: int,
-    modified: str,
-    settings: str,
-    crc32c: int | None = None,
-) -> bytes:
+def recording_digest(audio_uri: str, mark: Mark, settings: str, crc32c: int | None = None) -> bytes:
     """What a recording is known by, 16 bytes.
 
     Args:
         audio_uri: its address.
-        channel: the one channel that was asked for; None for what the settings say.
-        size_bytes: its size.
-        modified: its modification mark: a time or an entity tag, as its store tells it.
-        settings: of all that shapes its rows, see `settings_digest`.
+        mark: its size and modification mark.
+        settings: digest of the options that shape its rows, from `Shaping`.
         crc32c: its checksum, to find it by where one is expected.
     """
-    parts = (audio_uri, channel, size_bytes, modified, settings, crc32c)
+    parts = (audio_uri, mark.size_bytes, mark.modified, settings, crc32c)
     return blake2b(repr(parts).encode(), digest_size=_DIGEST_BYTES).digest()
 
 
@@ -48,6 +45,66 @@ def settings_digest(*shaping: object) -> str:
     return blake2b(repr(shaping).encode(), digest_size=8).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Shaping:
+    """The options that shape the rows of a recording.
+
+    Attributes:
+        base: `settings_digest` of all that is the same for every recording.
+        engines: which engine transcribes which language.
+    """
+
+    base: str
+    engines: EngineChoice
+
+    def of(self, recording: Recording) -> str:
+        """The digest for one recording; it stands in the column ``settings`` of its rows."""
+        try:
+            engine = self.engines.engine_for(recording.language)
+        except RecordingError:
+            engine = ""  # it failed, and may not when an engine is added
+        return settings_digest(self.base, engine, recording.channel)
+
+
+class Standing(Enum):
+    """How a recording that was found stands in the dataset."""
+
+    NEW = auto()
+    DONE = auto()
+    FAILING = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Skipping:
+    """What to leave out of a listing: recordings whose rows are in the dataset already.
+
+    Attributes:
+        done: a file of digests, from `write_known`: wholly transcribed.
+        failing: likewise: what failed, for good, wholly or in part.
+        shaping: the options of this run.
+    """
+
+    done: Path
+    failing: Path
+    shaping: Shaping
+
+    def open(self) -> Callable[[Recording], Standing]:
+        """A function that tells how a recording stands; only new ones need reading."""
+        done, failing = Known(self.done), Known(self.failing)
+
+        def standing(recording: Recording) -> Standing:
+            if recording.mark is None:
+                return Standing.NEW
+            digest = recording_digest(
+                recording.audio_uri, recording.mark, self.shaping.of(recording), recording.expected_crc32c
+            )
+            if digest in failing:
+                return Standing.FAILING
+            return Standing.DONE if digest in done else Standing.NEW
+
+        return standing
+
+
 class Known:
     """A set of digests in a file, which takes 16 bytes for each and no time to open.
 
@@ -56,15 +113,22 @@ class Known:
     """
 
     def __init__(self, path: Path) -> None:
-        self._pairs: NDArray[np.uint64] = np.fromfile(path, dtype=">u8").reshape(-1, 2)
+        pairs = np.fromfile(path, dtype=">u8").reshape(-1, 2)
+        # In columns and in the machine's own order, or every search would convert them anew.
+        self._high: NDArray[np.uint64] = pairs[:, 0].astype(np.uint64)
+        self._low: NDArray[np.uint64] = pairs[:, 1].astype(np.uint64)
 
     def __contains__(self, digest: bytes) -> bool:
-        high, low = np.frombuffer(digest, dtype=">u8")
-        first, last = (int(np.searchsorted(self._pairs[:, 0], high, side)) for side in ("left", "right"))
-        return bool((self._pairs[first:last, 1] == low).any())
+        high, low = np.frombuffer(digest, dtype=">u8").astype(np.uint64)
+        place = int(np.searchsorted(self._high, high))
+        while place < len(self._high) and self._high[place] == high:
+            if self._low[place] == low:
+                return True
+            place += 1
+        return False
 
     def __len__(self) -> int:
-        return len(self._pairs)
+        return len(self._high)
 
 
 def write_known(path: Path, digests: Iterable[bytes]) -> None:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
+from apache_beam.io.filesystem import FileMetadata
 from apache_beam.io.filesystems import FileSystems
 
 from transforms.addresses import audio_uri_of, display_name, is_http, is_uri, locate, uri_text
 from transforms.errors import UsageError
 from transforms.manifest import check_manifest, read_manifest
-from transforms.records import Recording
+from transforms.records import Mark, Recording
 from transforms.walk import Glob, files_beneath, has_magic, split_glob
 
 _ENDINGS = (
@@ -82,10 +83,11 @@ def check_sources(sources: Sources) -> None:
 
 def _every_recording(sources: Sources, on_other: Callable[[int], None]) -> Iterator[Recording]:
     for manifest in sources.manifests:
-        yield from read_manifest(_from_base(manifest, sources.base))
+        for recording in read_manifest(_from_base(manifest, sources.base)):
+            yield replace(recording, mark=_local_mark(recording.location))
     for pattern in sources.patterns:
-        for location in _locations(pattern, sources.base, on_other):
-            yield Recording(audio_uri=audio_uri_of(location), location=location)
+        for location, mark in _locations(pattern, sources.base, on_other):
+            yield Recording(audio_uri=audio_uri_of(location), location=location, mark=mark)
 
 
 def _is_new(recording: Recording, seen: set[bytes]) -> bool:
@@ -103,10 +105,29 @@ def _from_base(address: str, base: str) -> str:
     return os.fsdecode(locate(address, os.fsencode(base)))
 
 
-def _locations(pattern: str, base: str, on_other: Callable[[int], None]) -> Iterator[bytes]:
+def _local_mark(location: bytes) -> Mark | None:
+    """What the disk says of a file; None for what is not there or not on a disk."""
+    if is_uri(location):
+        return None
+    try:
+        status = os.stat(location)  # noqa: PTH116 - the name is bytes
+    except (OSError, ValueError):
+        return None
+    return Mark(status.st_size, str(status.st_mtime_ns))
+
+
+def _locations(
+    pattern: str, base: str, on_other: Callable[[int], None]
+) -> Iterator[tuple[bytes, Mark | None]]:
     path = _from_base(pattern, base)
     if is_uri(path):
-        return _remote_locations(path, on_other)
+        yield from _remote_locations(path, on_other)
+        return
+    for location in _local_locations(pattern, path, base, on_other):
+        yield location, _local_mark(location)
+
+
+def _local_locations(pattern: str, path: str, base: str, on_other: Callable[[int], None]) -> Iterator[bytes]:
     if os.path.isdir(path):  # noqa: PTH112
         return _files_of_folder(path, on_other)
     if os.path.lexists(path) or not has_magic(pattern):
@@ -132,26 +153,32 @@ def _files_of_glob(glob: Glob) -> Iterator[bytes]:
             yield locate(os.path.join(glob.top, *found.names))  # noqa: PTH118
 
 
-def _remote_locations(uri: str, on_other: Callable[[int], None]) -> Iterator[bytes]:
+def _remote_locations(uri: str, on_other: Callable[[int], None]) -> Iterator[tuple[bytes, Mark | None]]:
     """List what a URI matches, else the files beneath it, else itself."""
     if has_magic(uri) and not FileSystems.exists(uri):
-        yield from map(locate, _matching(uri))
+        yield from ((locate(path), mark) for path, mark in _matching(uri))
         return
     folder = uri.rstrip("/") + "/"
     beneath = _matching(folder + "**")
-    for path in beneath:
+    for path, mark in beneath:
         if _is_media(tuple(path.removeprefix(folder).split("/"))):
-            yield locate(path)
+            yield locate(path), mark
         else:
             on_other(1)
     if not beneath:
-        yield locate(uri)
+        yield from ((locate(uri), mark) for _, mark in _matching(uri) or [(uri, None)])
 
 
-def _matching(pattern: str) -> list[str]:
+def _matching(pattern: str) -> list[tuple[str, Mark | None]]:
     """Match a pattern of a remote file system; names that end in ``/`` only mark a folder."""
     (result,) = FileSystems.match([pattern])
-    return sorted(one.path for one in result.metadata_list if not one.path.endswith("/"))
+    return sorted((one.path, _mark_of(one)) for one in result.metadata_list if not one.path.endswith("/"))
+
+
+def _mark_of(metadata: FileMetadata) -> Mark | None:
+    """What a store says of an object; None where it does not tell when it changed."""
+    changed_at = metadata.last_updated_in_seconds
+    return Mark(metadata.size_in_bytes, str(changed_at)) if changed_at else None
 
 
 def _is_media(names: tuple[str, ...]) -> bool:
@@ -175,7 +202,7 @@ def _check_pattern(pattern: str, base: str) -> None:
     others: list[int] = []
     try:
         first = next(_locations(pattern, base, others.append), None)
-        missing = first is None or (not has_magic(pattern) and not _exists(first))
+        missing = first is None or (not has_magic(pattern) and not _exists(first[0]))
     except (OSError, ValueError) as error:
         raise UsageError(f"--input {name} cannot be listed: {error}") from error
     if missing and others:

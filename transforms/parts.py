@@ -186,9 +186,14 @@ def create_dataset(output: str) -> None:
 
 
 def parquet_bytes(table: pa.Table) -> bytes:
-    """A table as one Parquet file, compressed with zstd."""
+    """A table as one Parquet file, compressed with zstd.
+
+    Without rows it has no row group either: Hugging Face datasets stumbles over an empty one.
+    """
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd")
+    with pq.ParquetWriter(sink, table.schema, compression="zstd") as writer:
+        if table.num_rows:
+            writer.write_table(table)
     return bytes(sink.getvalue())
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,18 +20,21 @@ import apache_beam as beam
 from apache_beam.metrics import Metrics
 
 from transforms import formats, request
+from transforms.answer_book import AnswerBook, borrowed_book, give_back
+from transforms.budget import Budget
 from transforms.calling import Caller, Ending, Reply, Tally, told
 from transforms.client import Answer, ClientSettings, PreparedCall, SentenceClient
 from transforms.credentials import EnvironmentCredentials
 from transforms.crew import CrewFn, Output, or_dead_letter
 from transforms.encode import encode
 from transforms.errors import RecordingError
+from transforms.folders import OutputError
 from transforms.limiter import HostLimiter
 from transforms.pace import PacePolicy
 from transforms.records import Failure, Segment, Span, Stage, Utterance, Word
 from transforms.request import RequestParameters
 from transforms.retry import RetryPolicy, RetryQuota
-from transforms.stopping import StopSignal
+from transforms.stopping import OUTPUT_FAILED, StopReason, StopSignal
 
 FAILURES = "failures"
 UNANSWERED = "unanswered"
@@ -51,6 +53,10 @@ class RecognizeSettings:
         max_payload_bytes: the largest payload, before base64.
         concurrency: calls in flight at most, of each worker.
         coordination: the folder that the processes of the run share.
+        state: the folder of the record of paid answers and of the budget; None to
+            keep neither.
+        max_calls: that may be billed, over this run and the killed ones it continues.
+        ask_again: whether segments that were refused for good are called for again.
     """
 
     client: ClientSettings
@@ -61,6 +67,9 @@ class RecognizeSettings:
     voice_format: str = "auto"
     max_payload_bytes: int = 600_000
     concurrency: int = 48
+    state: Path | None = None
+    max_calls: int | None = None
+    ask_again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +78,7 @@ class Settled:
 
     value: Utterance | Failure | Span
     tally: Tally
+    reused: bool = False
 
 
 class RecognizeFn(CrewFn[Segment, Settled]):
@@ -83,17 +93,29 @@ class RecognizeFn(CrewFn[Segment, Settled]):
         """Make what is live: client, limiter, stop signal, crew."""
         super().setup()
         settings = self._settings
+        stop = StopSignal(settings.coordination)
+        self._stop = stop
         self._limiter = HostLimiter(settings.coordination, settings.pace)
         self._client = SentenceClient(settings.client, EnvironmentCredentials())
         self._encoding = threading.BoundedSemaphore(os.cpu_count() or 1)
+        self._book: AnswerBook | None = None
+        self._budget: Budget | None = None
+        if settings.state is not None:
+            self._book = borrowed_book(settings.state, settings.coordination)
+            self._budget = Budget(settings.state, settings.max_calls)
         self._caller = Caller(
-            self._client, self._limiter, StopSignal(settings.coordination), settings.retry, RetryQuota()
+            self._client, self._limiter, stop, settings.retry, RetryQuota(), budget=self._budget
         )
 
     def teardown(self) -> None:
         """Let it go."""
         super().teardown()
         self._client.close()
+        self._limiter.close()
+        if self._book is not None:
+            give_back(self._book)
+        if self._budget is not None:
+            self._budget.close()
 
     def task(self, element: Segment) -> Callable[[], Settled]:
         """Settle the segment. Its sound is let go as soon as it is encoded."""
@@ -102,6 +124,7 @@ class RecognizeFn(CrewFn[Segment, Settled]):
     def outputs(self, result: Settled) -> Iterator[Output]:
         """An utterance, a failure, or the span of a segment that was never called."""
         self._count.add(result.tally)
+        self._count.reused.inc(result.reused)
         if isinstance(result.value, Utterance):
             self._count.recognized.inc()
             yield Output(result.value)
@@ -113,18 +136,33 @@ class RecognizeFn(CrewFn[Segment, Settled]):
             yield Output(result.value, UNANSWERED)
 
     def _settle(self, span: Span, parcel: list[Segment]) -> Settled:
-        tally = Tally()
+        reply = Reply(Ending.STOPPED, Tally())
 
         def call() -> Utterance | Failure | Span:
-            nonlocal tally
-            reply = self._caller.settle(self._prepare(parcel.pop()))
-            tally = reply.tally
-            return result_of(span, reply, recognized_at_us=time.time_ns() // 1000)
+            nonlocal reply
+            reply = self._reply_for(parcel.pop())
+            return result_of(span, reply)
 
-        value = or_dead_letter(
-            call, stage=Stage.RECOGNIZE, bury=lambda error: failure_of(span, error, attempts=tally.calls)
-        )
-        return Settled(value, tally)
+        value = or_dead_letter(call, stage=Stage.RECOGNIZE, bury=partial(failure_of, span))
+        return Settled(value, reply.tally, reply.reused)
+
+    def _reply_for(self, segment: Segment) -> Reply:
+        key = segment.key
+        waiting = [segment]
+        del segment  # or its sound would stay until it is answered
+
+        def call() -> Reply:
+            if self._stop.reason() is not None:
+                return Reply(Ending.STOPPED, Tally())
+            return self._caller.settle(self._prepare(waiting.pop()))
+
+        if self._book is None or key is None:
+            return call()
+        try:
+            return self._book.settle(key, call, ask_again=self._settings.ask_again)
+        except OutputError as error:
+            self._stop.stop(StopReason(OUTPUT_FAILED, str(error)))
+            return Reply(Ending.STOPPED, Tally())
 
     def _prepare(self, segment: Segment) -> PreparedCall:
         settings = self._settings
@@ -184,18 +222,18 @@ class Recognize(beam.PTransform):
         return Recognized(outputs.utterances, outputs[FAILURES], outputs[UNANSWERED])
 
 
-def result_of(span: Span, reply: Reply, *, recognized_at_us: int) -> Utterance | Failure | Span:
+def result_of(span: Span, reply: Reply) -> Utterance | Failure | Span:
     """What a reply means for its segment."""
     error = reply.error
     if reply.ending is Ending.ANSWERED:
         assert reply.answer is not None, "an answered segment has an answer"
-        return _utterance(span, reply.answer, reply.tally.calls, recognized_at_us)
+        return _utterance(span, reply.answer, reply)
     if error is None:
         return span
     if reply.ending is Ending.EMPTY:
-        return Utterance(span, "", (), error.request_id or "", reply.tally.calls, recognized_at_us)
+        return Utterance(span, "", (), error.request_id or "", reply.attempts, reply.at_us)
     buried = RecordingError(Stage.RECOGNIZE, error.code, told(error), retryable=reply.retryable)
-    return failure_of(span, buried, attempts=reply.tally.calls, request_id=error.request_id)
+    return failure_of(span, buried, attempts=reply.attempts, request_id=error.request_id)
 
 
 def failure_of(
@@ -219,7 +257,7 @@ def failure_of(
     )
 
 
-def _utterance(span: Span, answer: Answer, attempts: int, recognized_at_us: int) -> Utterance:
+def _utterance(span: Span, answer: Answer, reply: Reply) -> Utterance:
     """The answer with its times turned into samples of the recording.
 
     The service counts milliseconds from the start of what it was sent; word times
@@ -233,7 +271,7 @@ def _utterance(span: Span, answer: Answer, attempts: int, recognized_at_us: int)
         return min(max(span.start_sample + time_ms * per_ms, span.start_sample), span.end_sample)
 
     words = tuple(Word(heard.word, within(heard.start_ms), within(heard.end_ms)) for heard in answer.words)
-    return Utterance(span, answer.text, words, answer.request_id, attempts, recognized_at_us)
+    return Utterance(span, answer.text, words, answer.request_id, reply.attempts, reply.at_us)
 
 
 class _Counters:
@@ -242,6 +280,7 @@ class _Counters:
     def __init__(self) -> None:
         self.recognized = Metrics.counter("beamscribe", "segments_recognized")
         self.failed = Metrics.counter("beamscribe", "segments_failed")
+        self.reused = Metrics.counter("beamscribe", "reused_answers")
         self.unanswered = Metrics.counter("beamscribe", "segments_unanswered")
         self._calls = Metrics.counter("beamscribe", "calls")
         self._billed = Metrics.counter("beamscribe", "billed_calls")

@@ -34,6 +34,19 @@ class Status(str, Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """What a store says of an object, by which a change shows without reading it.
+
+    Attributes:
+        size_bytes: its size.
+        modified: its modification mark: a time in nanoseconds, an entity tag.
+    """
+
+    size_bytes: int
+    modified: str
+
+
+@dataclass(frozen=True, slots=True)
 class Recording:
     r"""A recording that was found and not yet read.
 
@@ -47,6 +60,7 @@ class Recording:
             the configuration says of channels.
         expected_crc32c: the checksum that the bytes must have.
         recording_id: the manifest's own name for it.
+        mark: what its store said of it when it was found; None if it does not tell.
     """
 
     audio_uri: str
@@ -55,6 +69,7 @@ class Recording:
     channel: int | None = None
     expected_crc32c: int | None = None
     recording_id: str | None = None
+    mark: Mark | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +104,16 @@ class Segment:
     Exactly one of the two is set: ``audio``, 16-bit mono at the engine's rate,
     or ``url``, an address that the service downloads itself (then the span's
     end is 0 until the service has told the duration).
+
+    Attributes:
+        key: by which its answer is recorded (`keys`); None where nothing tells its
+            content.
     """
 
     span: Span
     audio: AudioSegment | None = field(default=None, repr=False)
     url: str | None = None
+    key: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +149,7 @@ class Extent:
     Known when the recording has been read to its end. ``segments`` segments,
     numbered from 0, cover ``speech_samples`` of its ``duration_samples``; the
     rest was skipped as silence. ``damaged`` where the recording holds more than
-    could be decoded.
+    could be decoded. ``mark`` and ``settings`` are what a later run knows it by.
     """
 
     audio_uri: str
@@ -142,6 +162,8 @@ class Extent:
     segments: int
     recording_id: str | None = None
     damaged: bool = False
+    mark: Mark | None = None
+    settings: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +175,8 @@ class Failure:
         code: the service's error code, or one of this package's (`codes`).
         message: what happened, the likely cause and what to do.
         retryable: whether the same command may succeed later.
+        mark: of the recording, where it failed as a whole.
+        settings: that shape its rows, where it failed as a whole.
     """
 
     audio_uri: str
@@ -168,11 +192,18 @@ class Failure:
     sample_rate: int | None = None
     attempts: int = 0
     request_id: str | None = None
+    mark: Mark | None = None
+    settings: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """The whole text of one channel of one recording."""
+    """The whole text of one channel of one recording.
+
+    Attributes:
+        mark: what its store said of the recording when it was found.
+        settings: digest of the options that shape the rows.
+    """
 
     audio_uri: str
     audio_crc32c: int | None
@@ -186,3 +217,5 @@ class Transcript:
     segments: int
     failed_segments: int
     status: Status
+    mark: Mark | None = None
+    settings: str = ""

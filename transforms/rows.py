@@ -52,6 +52,9 @@ class TranscriptRow(TypedDict):
     segments: int
     failed_segments: int
     status: str
+    size_bytes: int | None
+    modified: str | None
+    settings: str
     run_id: str
 
 
@@ -70,6 +73,9 @@ class FailureRow(TypedDict):
     retryable: bool
     attempts: int
     request_id: str | None
+    size_bytes: int | None
+    modified: str | None
+    settings: str
     run_id: str
 
 
@@ -123,6 +129,9 @@ def transcript_row(transcript: Transcript, run_id: str) -> TranscriptRow:
         segments=transcript.segments,
         failed_segments=transcript.failed_segments,
         status=transcript.status.value,
+        size_bytes=None if transcript.mark is None else transcript.mark.size_bytes,
+        modified=None if transcript.mark is None else transcript.mark.modified,
+        settings=transcript.settings,
         run_id=run_id,
     )
 
@@ -142,6 +151,9 @@ def failure_row(failure: Failure, run_id: str) -> FailureRow:
         retryable=failure.retryable,
         attempts=failure.attempts,
         request_id=None if failure.request_id is None else _unicode(failure.request_id),
+        size_bytes=None if failure.mark is None else failure.mark.size_bytes,
+        modified=None if failure.mark is None else failure.mark.modified,
+        settings=failure.settings,
         run_id=run_id,
     )
 

@@ -42,6 +42,9 @@ _AUDIO_URI = "the recording: absolute local path (bytes that are not UTF-8 as \\
 _CRC32C = "CRC-32C of the recording's bytes, 8 hexadecimal digits; null if they were not read"
 _CHANNEL = "channel of the recording, counted from 0; 0 when its channels were mixed"
 _ENGINE = "engine model of the service (EngSerViceType)"
+_SIZE = "size of the recording when it was found; null if its store did not tell"
+_MODIFIED = "modification mark of the recording when it was found: nanoseconds or entity tag; null as size"
+_SETTINGS = "digest of the options that shape the rows; a later run compares it"
 _RUN_ID = "the run that wrote the row; its figures are in runs/"
 
 
@@ -52,6 +55,12 @@ def _field(name: str, kind: pa.DataType, description: str, *, null: bool = False
 def _schema(table: Table, fields: list[pa.Field[Any]]) -> pa.Schema:
     return pa.schema(fields, metadata={VERSION_KEY: SCHEMA_VERSION, TABLE_KEY: table.value})
 
+
+_IDENTITY = [
+    _field("size_bytes", pa.int64(), _SIZE, null=True),
+    _field("modified", pa.string(), _MODIFIED, null=True),
+    _field("settings", pa.string(), _SETTINGS),
+]
 
 _SEGMENTS = _schema(
     Table.SEGMENTS,
@@ -94,6 +103,7 @@ _TRANSCRIPTS = _schema(
         _field(
             "status", pa.string(), "complete, partial (some segment has no answer) or empty (nothing said)"
         ),
+        *_IDENTITY,
         _field("run_id", pa.string(), _RUN_ID),
     ],
 )
@@ -119,6 +129,7 @@ _FAILURES = _schema(
         _field(
             "request_id", pa.string(), "the service's id of the last call; null if none answered", null=True
         ),
+        *_IDENTITY,
         _field("run_id", pa.string(), _RUN_ID),
     ],
 )

@@ -51,11 +51,11 @@ class Settled:
         )
 
 
-def settle(output: str, run_id: str) -> Settled:
+def settle(output: str, run_id: str, ended: Collection[str] | None = None) -> Settled:
     """Makes the rows that a run wrote replace those that were there before.
 
     Rows of other runs go by their ``audio_uri``: segments and transcripts when this run
-    has transcribed it anew, failures when it has met it at all. So a recording that is
+    has an answer for it, failures when it has met it at all. So a recording that is
     transcribed now loses its old failures, and one that cannot be read today keeps the
     transcript that was paid for. Recordings that the run did not touch keep their
     rows. Rows that the run wrote twice, since a runner repeated a bundle, are reduced to
@@ -69,6 +69,9 @@ def settle(output: str, run_id: str) -> Settled:
     Args:
         output: OUTPUT: a local path or a URI.
         run_id: the run that ended.
+        ended: the runs that ended before; of any other, rows of recordings that one of
+            these has transcribed are dropped, for they may be half of what they were.
+            None if all ended.
 
     Returns:
         What changed.
@@ -78,8 +81,15 @@ def settle(output: str, run_id: str) -> Settled:
     """
     tables = {table: _TableParts.find(dataset_folder(output, table.value), table, run_id) for table in Table}
     own = {table: parts.own_keys() for table, parts in tables.items()}
-    transcribed = own[Table.SEGMENTS].addresses | own[Table.TRANSCRIPTS].addresses
-    met = transcribed | own[Table.FAILURES].addresses
+    transcripts = tables[Table.TRANSCRIPTS]
+    hollow = _hollow_addresses(transcripts)
+    transcribed = own[Table.SEGMENTS].addresses | (own[Table.TRANSCRIPTS].addresses - hollow)
+    met = transcribed | hollow | own[Table.FAILURES].addresses
+    killed = ended is not None and any(
+        part.run_id not in ended for parts in tables.values() for part in parts.older
+    )
+    proven = _proven_addresses(transcripts, ended) if ended is not None and killed else set()
+    better = _addresses_among(transcripts, hollow) if hollow else set()
     settled = Settled()
     for table, parts in tables.items():
         dropped = parts.repeated_rows(own[table].hashes)
@@ -90,11 +100,46 @@ def settle(output: str, run_id: str) -> Settled:
                 if key in answered:
                     dropped[part].add(number)
         for part in parts.own:
+            if table is Table.TRANSCRIPTS:
+                dropped[part] |= _rows_of(parts.folder, part, better)
             settled += _drop(parts.folder, part, dropped[part])
         replaced = met if table is Table.FAILURES else transcribed
         for part in parts.older:
-            settled += _drop(parts.folder, part, _rows_of(parts.folder, part, replaced))
+            stale = replaced if ended is None or part.run_id in ended else replaced | proven
+            settled += _drop(parts.folder, part, _rows_of(parts.folder, part, stale))
     return settled
+
+
+def _hollow_addresses(transcripts: _TableParts) -> set[bytes]:
+    """Recordings of which this run has nothing but failures: no reason to give up older text."""
+    hollow: set[bytes] = set()
+    answered: set[bytes] = set()
+    for part in transcripts.own:
+        for uri, segments, failed in _rows(
+            transcripts.folder, part, ("audio_uri", "segments", "failed_segments")
+        ):
+            (hollow if segments and failed == segments else answered).add(_digest(uri))
+    return hollow - answered
+
+
+def _addresses_among(transcripts: _TableParts, addresses: Collection[bytes]) -> set[bytes]:
+    """Those of the addresses that older runs have transcripts of."""
+    return {
+        digest
+        for part in transcripts.older
+        for (uri,) in _rows(transcripts.folder, part, ("audio_uri",))
+        if (digest := _digest(uri)) in addresses
+    }
+
+
+def _proven_addresses(transcripts: _TableParts, ended: Collection[str]) -> set[bytes]:
+    """Recordings of which a run that ended has the rows whole: those of killed runs are not needed."""
+    return {
+        _digest(uri)
+        for part in transcripts.older
+        if part.run_id in ended
+        for (uri,) in _rows(transcripts.folder, part, ("audio_uri",))
+    }
 
 
 @dataclass(frozen=True, slots=True)

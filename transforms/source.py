@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 import google_crc32c
+from blake3 import blake3
 
 from transforms.addresses import audio_uri_of, format_crc32c, is_uri, uri_text
 from transforms.codes import CHECKSUM_MISMATCH, EMPTY_FILE, NOT_FOUND, PERMISSION_DENIED, READ_FAILED
@@ -39,10 +40,12 @@ class Checked:
     Attributes:
         crc32c: CRC-32C of all of them, in order.
         size_bytes: how many there were.
+        digest: BLAKE3 of all of them, 32 bytes: the identity of the content.
     """
 
     crc32c: int
     size_bytes: int
+    digest: bytes
 
 
 class ChecksumReader(io.BufferedReader):
@@ -85,6 +88,7 @@ class _Counted(io.RawIOBase):
         self._position = 0
         self._mark = 0
         self._crc32c = 0
+        self._blake3 = blake3()
         self._error: RecordingError | None = None
 
     def readable(self) -> bool:
@@ -116,7 +120,7 @@ class _Counted(io.RawIOBase):
 
     def finish(self) -> Checked:
         self._count_to(None)
-        return Checked(self._crc32c, self._mark)
+        return Checked(self._crc32c, self._mark, self._blake3.digest())
 
     def close(self) -> None:
         if not self.closed:
@@ -142,7 +146,9 @@ class _Counted(io.RawIOBase):
             raise self._error from error
         known = self._mark - position
         if len(block) > known:
-            self._crc32c = google_crc32c.extend(self._crc32c, block[known:] if known else block)
+            new = block[known:] if known else block
+            self._crc32c = google_crc32c.extend(self._crc32c, new)
+            self._blake3.update(new)
             self._mark = position + len(block)
         return block
 

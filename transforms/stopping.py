@@ -15,6 +15,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+OUTPUT_FAILED = "OutputFailed"
+"""The code of the reason when what is paid for cannot be written."""
+
 _POLL_SECONDS = 0.2
 
 

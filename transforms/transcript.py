@@ -81,6 +81,8 @@ def assemble(
         segments=extent.segments,
         failed_segments=failed_segments,
         status=_status(text, whole=failed_segments == 0 and not extent.damaged),
+        mark=extent.mark,
+        settings=extent.settings,
     )
 
 

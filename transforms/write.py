@@ -13,10 +13,7 @@ from transforms.parts import PartWriter, Rolling
 from transforms.records import Failure, Transcript, Utterance
 from transforms.rows import failure_row, segment_row, transcript_row
 from transforms.schemas import Table
-from transforms.stopping import StopReason, StopSignal
-
-OUTPUT_FAILED = "OutputFailed"
-"""The reason to stop when the dataset cannot be written."""
+from transforms.stopping import OUTPUT_FAILED, StopReason, StopSignal
 
 Writable = Utterance | Transcript | Failure
 

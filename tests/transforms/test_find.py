@@ -10,7 +10,7 @@ from apache_beam.testing.util import assert_that, equal_to
 
 from transforms.find import FindRecordings
 from transforms.listing import Sources
-from transforms.records import Recording
+from transforms.records import Mark, Recording
 
 
 def test_recordings_cross_the_shuffle_whatever_their_names(tmp_path):
@@ -20,12 +20,18 @@ def test_recordings_cross_the_shuffle_whatever_their_names(tmp_path):
         Path(os.fsdecode(base + b"/" + name)).touch()
     (tmp_path / "list.csv").write_text("audio,channel,crc32c,language,id\n-x.wav,1,000000ff,zh,seven\n")
     named = os.fsdecode(names[0])
+
+    def mark_of(location: bytes) -> Mark:
+        return Mark(0, str(os.stat(location).st_mtime_ns))
+
+    def plain(location: bytes) -> Recording:
+        name = location.decode(errors="backslashreplace")
+        return Recording(name, location, mark=mark_of(location))
+
+    listed = base + b"/-x.wav"
     expected = [
-        Recording(f"{tmp_path}/-x.wav", base + b"/-x.wav", "zh", 1, 255, "seven"),
-        *(
-            Recording((base + b"/" + name).decode(errors="backslashreplace"), base + b"/" + name)
-            for name in names
-        ),
+        Recording(f"{tmp_path}/-x.wav", listed, "zh", 1, 255, "seven", mark_of(listed)),
+        *(plain(base + b"/" + name) for name in names),
     ]
     with TestPipeline(runner="FnApiRunner") as pipeline:
         sources = Sources((named, "."), ("list.csv",), base=str(tmp_path))

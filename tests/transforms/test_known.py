@@ -1,12 +1,23 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.known import Known, recording_digest, settings_digest, write_known
+from transforms.engines import EngineChoice
+from transforms.known import (
+    Known,
+    Shaping,
+    Skipping,
+    Standing,
+    recording_digest,
+    settings_digest,
+    write_known,
+)
+from transforms.records import Mark, Recording
 
 DIGESTS = st.sets(
     st.binary(min_size=16, max_size=16) | st.just(bytes(16)) | st.just(b"\xff" * 16), max_size=50
@@ -32,10 +43,41 @@ def test_digests_that_share_their_first_half_are_told_apart(tmp_path: Path):
 
 
 def test_every_part_of_a_recording_counts():
-    base = ("/a.wav", None, 10, "5", "s", None)
-    changes = [("/b.wav", 0), (0, 1), (11, 2), ("6", 3), ("t", 4), (7, 5)]
-    others = {recording_digest(*base[:at], value, *base[at + 1 :]) for value, at in changes}
-    assert len(others | {recording_digest(*base)}) == 7
+    mark = Mark(10, "5")
+    digests = {
+        recording_digest("/a.wav", mark, "s"),
+        recording_digest("/b.wav", mark, "s"),
+        recording_digest("/a.wav", Mark(11, "5"), "s"),
+        recording_digest("/a.wav", Mark(10, "6"), "s"),
+        recording_digest("/a.wav", mark, "t"),
+        recording_digest("/a.wav", mark, "s", 7),
+    }
+    assert len(digests) == 6
+
+
+def test_a_recording_is_skipped_only_when_all_of_it_is_known(tmp_path: Path):
+    shaping = Shaping("base", EngineChoice("16k_zh", (("en", "16k_en"),)))
+    found = Recording("/a.wav", b"/a.wav", mark=Mark(10, "5"))
+    settings = shaping.of(found)
+    digests = [recording_digest("/a.wav", Mark(10, "5"), settings, crc32c) for crc32c in (None, 77)]
+    write_known(tmp_path / "done", digests)
+    write_known(tmp_path / "failing", [recording_digest("/bad.wav", Mark(10, "5"), settings)])
+    skipping = Skipping(tmp_path / "done", tmp_path / "failing", shaping)
+    standing = skipping.open()
+    assert standing(found) is Standing.DONE
+    assert standing(replace(found, expected_crc32c=77)) is Standing.DONE
+    assert standing(replace(found, audio_uri="/bad.wav")) is Standing.FAILING
+    for changed in (
+        replace(found, mark=None),
+        replace(found, mark=Mark(10, "6")),
+        replace(found, mark=Mark(11, "5")),
+        replace(found, channel=0),
+        replace(found, language="en"),
+        replace(found, expected_crc32c=78),
+        replace(found, audio_uri="/b.wav"),
+    ):
+        assert standing(changed) is Standing.NEW, changed
+    assert replace(skipping, shaping=replace(shaping, base="other")).open()(found) is Standing.NEW
 
 
 def test_settings_differ_when_any_of_them_does():

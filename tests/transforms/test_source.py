@@ -9,6 +9,7 @@ import google_crc32c
 import numpy as np
 import pytest
 import soundfile as sf
+from blake3 import blake3
 from hypothesis import given
 from hypothesis import strategies as st
 from memory_files import MemoryFiles
@@ -17,6 +18,10 @@ from transforms.addresses import audio_uri_of
 from transforms.errors import RecordingError
 from transforms.records import Recording, Stage
 from transforms.source import Checked, ChecksumReader, ReadLimits, open_source, verify
+
+
+def checked_of(content: bytes) -> Checked:
+    return Checked(google_crc32c.value(content), len(content), blake3(content).digest())
 
 
 def recording(location: str | bytes | Path, **fields) -> Recording:
@@ -58,7 +63,7 @@ steps = st.one_of(
 def test_every_read_is_right_and_every_byte_is_counted_once(size, plan):
     content = np.random.default_rng(size).bytes(size)
     reader, model = ChecksumReader(io.BytesIO(content)), io.BytesIO(content)
-    whole = Checked(google_crc32c.value(content), size)
+    whole = checked_of(content)
     for step, number in plan:
         if step == "read":
             assert reader.read(number) == model.read(number)
@@ -135,7 +140,7 @@ def test_soundfile_reads_the_same_samples_over_it(tmp_path, subtype):
             read = sound.read()
         checked = source.finish()
     assert np.array_equal(read, sf.read(path)[0])
-    assert checked == Checked(google_crc32c.value(path.read_bytes()), path.stat().st_size)
+    assert checked == checked_of(path.read_bytes())
 
 
 def test_local_files_of_any_name_are_opened_in_place(tmp_path):
@@ -189,7 +194,7 @@ def test_remote_files_are_fetched_once_and_as_they_are(tmp_path):
         assert source.read(5) == content[1000:1005]
         source.seek(0)
         assert source.read() == content
-        assert source.finish() == Checked(google_crc32c.value(content), len(content))
+        assert source.finish() == checked_of(content)
         assert list(tmp_path.iterdir()) == []
     assert MemoryFiles.opened == ["mem://b/a.wav.gz"]
 
@@ -208,7 +213,7 @@ def test_remote_files_that_cannot_be_read_say_why():
 
 
 def test_the_checksum_of_the_manifest_is_compared():
-    checked = Checked(0xE3069283, 9)
+    checked = Checked(0xE3069283, 9, blake3(b"123456789").digest())
     verify(recording("/a"), checked)
     verify(recording("/a", expected_crc32c=0xE3069283), checked)
     with pytest.raises(RecordingError, match=r"00000001.*e3069283") as raised:

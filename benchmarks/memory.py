@@ -1,0 +1,164 @@
+"""Peak memory of the whole job: many segments beside few, hours beside minutes.
+
+The reference of each row is the smaller run of the same kind, in the same measurement.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.corpus import make_recordings
+from benchmarks.processes import TreeMemory
+from benchmarks.running import run_job, serving
+from benchmarks.tables import MEBIBYTE, mebibytes, show
+
+LIMIT_BYTES = 400 * MEBIBYTE
+"""What a worker process may take."""
+
+SEGMENT_SECONDS = 59
+
+# Long enough that two cores keep all calls that are allowed in flight, with wav.
+_LATENCY_MS = (1300.0, 1700.0)
+_PER_SECOND = 200
+_SEGMENTS_EACH = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much there is to transcribe, and with how many calls in flight at most."""
+
+    recordings: int
+    segments_each: int
+    concurrency: int = 48
+
+
+@dataclass(frozen=True, slots=True)
+class Payloads:
+    """What the segments are sent as, by the limit of a payload in bytes before base64."""
+
+    name: str
+    max_payload_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What came of one run.
+
+    Attributes:
+        calls: segments that were sent.
+        per_second: calls a second, of the middle four fifths.
+        max_in_flight: most calls at once.
+        peak: of the process tree.
+    """
+
+    size: Size
+    payloads: Payloads
+    calls: int
+    per_second: float
+    max_in_flight: int
+    peak: TreeMemory
+
+
+WAV = Payloads("wav", 2_250_000)
+OPUS = Payloads("ogg-opus", 600_000)
+
+FEW = Size(60, _SEGMENTS_EACH)
+MANY = Size(600, _SEGMENTS_EACH)
+# Few calls in flight, so that ten segments are as many at once as hours of them.
+MINUTES = Size(1, 10, concurrency=8)
+HOURS = Size(1, 244, concurrency=8)
+
+
+def measure(size: Size, payloads: Payloads, *, workers: int = 1) -> Memory:
+    """Transcribe recordings of a whole number of segments as fast as the machine can.
+
+    Args:
+        size: at least 10 segments in all.
+        payloads: what is sent.
+        workers: worker processes; they share the calls in flight.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        make_recordings(
+            Path(folder, "in"), size.recordings, size.segments_each * SEGMENT_SECONDS, kind="flac"
+        )
+        with serving(latency_ms=_LATENCY_MS) as service:
+            settings = {
+                "recognition.endpoint": service.endpoint,
+                "recognition.engine": "16k_en",
+                "recognition.requests_per_second": _PER_SECOND,
+                "recognition.concurrency": size.concurrency,
+                "recognition.max_payload_bytes": payloads.max_payload_bytes,
+                "segmentation.max_seconds": float(SEGMENT_SECONDS),
+                # Every cut at the limit: all segments are as long as they may be.
+                "segmentation.search_seconds": 0.0,
+            }
+            job = run_job(Path(folder, "in"), Path(folder, "out"), settings, _beam_flags(workers))
+            stats = service.stats()
+    assert stats.steady_per_second is not None, "there were at least 10 calls"
+    return Memory(size, payloads, stats.calls, stats.steady_per_second, stats.max_in_flight, job.peak)
+
+
+def report(pairs: Sequence[tuple[Memory, Memory]]) -> None:
+    """Print each pair: the reference and what is compared with it."""
+    show(
+        f"Peak memory of the process tree; segments of {SEGMENT_SECONDS} s, {_PER_SECOND} calls/s allowed",
+        (
+            "",
+            "calls",
+            "reached",
+            "in flight",
+            "PSS",
+            "RSS",
+            "RSS, kernel's peak",
+            "of reference",
+            "of 400 MiB",
+        ),
+        [row for pair in pairs for row in _rows(*pair)],
+    )
+    print("The last two columns are the kernel's peak of the largest process, which misses no moment.")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """``python -m benchmarks.memory``."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="see that it works")
+    parser.add_argument("--payloads", choices=("wav", "ogg-opus", "both"), default="both")
+    given = parser.parse_args(arguments)
+    if given.quick:
+        report([(measure(Size(2, 5), WAV), measure(Size(4, 5), WAV))])
+        return
+    kinds = [kind for kind in (WAV, OPUS) if given.payloads in (kind.name, "both")]
+    sizes = [(FEW, MANY), (MINUTES, HOURS)]
+    report([(measure(few, kind), measure(many, kind)) for kind in kinds for few, many in sizes])
+
+
+def _beam_flags(workers: int) -> tuple[str, ...]:
+    if workers == 1:
+        return ()
+    return (f"--direct_num_workers={workers}", "--direct_running_mode=multi_processing")
+
+
+def _rows(reference: Memory, compared: Memory) -> Iterator[tuple[str, ...]]:
+    for memory, label in ((reference, " (reference)"), (compared, "")):
+        size = memory.size
+        minutes = size.segments_each * SEGMENT_SECONDS / 60
+        high_water_bytes = memory.peak.high_water_bytes
+        yield (
+            f"{memory.payloads.name}: {size.recordings} x {minutes:.0f} min{label}",
+            str(memory.calls),
+            f"{memory.per_second:.0f}/s",
+            str(memory.max_in_flight),
+            mebibytes(memory.peak.pss_bytes),
+            mebibytes(memory.peak.rss_bytes),
+            mebibytes(high_water_bytes),
+            f"{high_water_bytes / reference.peak.high_water_bytes:.2f}",
+            f"{high_water_bytes / LIMIT_BYTES:.2f}",
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""Which recordings an output holds already: read from its own rows.
+
+The rows are the only catalogue, so that it cannot disagree with them. A recording
+is finished when a run that ended has written its transcript and nothing of it is
+worth trying again; a row of a killed run proves nothing, for its other rows may be
+missing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+import pyarrow.parquet as pq
+
+from pipeline.outcome import ExitCode
+from transforms.addresses import parse_crc32c
+from transforms.folders import dataset_folder
+from transforms.known import recording_digest
+from transforms.parts import Part
+from transforms.records import Mark, Status
+from transforms.schemas import Table
+from transforms.settle import settle
+from transforms.stopping import OUTPUT_FAILED
+
+RetryFailed = Literal["passing", "all"]
+
+_ROWS = 8192
+
+
+@dataclass(slots=True)
+class _Failures:
+    """What failed of one address: whether to try again, and how many segments are settled so."""
+
+    try_again: bool = False
+    settled_segments: int = 0
+    whole: list[tuple[Mark, str, int | None]] = field(default_factory=list)
+
+
+def finished_recordings(output: str, retry_failed: RetryFailed) -> Iterator[tuple[bytes, bool]]:
+    """Digests (`known.recording_digest`) of what needs no reading, and whether something of it failed.
+
+    Args:
+        output: OUTPUT, with its folders made.
+        retry_failed: "passing" to try again what failed for a passing reason, "all" for
+            everything that failed.
+    """
+    ended = ended_runs(output)
+    failed = _failures(output, ended, retry_failed)
+    unfinished: set[str] = {uri for uri, found in failed.items() if found.try_again}
+    open_segments: dict[str, int] = defaultdict(int)
+    columns = ["audio_uri", "audio_crc32c", "failed_segments", "status", "size_bytes", "modified", "settings"]
+    for row in _rows(output, Table.TRANSCRIPTS, columns, ended):
+        if row["status"] == Status.PARTIAL.value:
+            open_segments[row["audio_uri"]] += row["failed_segments"]
+    for uri, missing in open_segments.items():
+        if missing != failed.get(uri, _Failures()).settled_segments:
+            unfinished.add(uri)
+    for row in _rows(output, Table.TRANSCRIPTS, columns, ended - _runs_that_may_lack_channels(output)):
+        if row["size_bytes"] is not None and row["audio_uri"] not in unfinished:
+            crc32c = None if row["audio_crc32c"] is None else parse_crc32c(row["audio_crc32c"])
+            failing = row["audio_uri"] in failed
+            for digest in _digests(row["audio_uri"], _mark(row), row["settings"], crc32c):
+                yield digest, failing
+    for uri, found in failed.items():
+        if not found.try_again:
+            for mark, settings, crc32c in found.whole:
+                for digest in _digests(uri, mark, settings, crc32c):
+                    yield digest, True
+
+
+def _failures(output: str, ended: set[str], retry_failed: RetryFailed) -> dict[str, _Failures]:
+    failed: dict[str, _Failures] = defaultdict(_Failures)
+    columns = [
+        "audio_uri",
+        "audio_crc32c",
+        "segment_index",
+        "retryable",
+        "size_bytes",
+        "modified",
+        "settings",
+    ]
+    for row in _rows(output, Table.FAILURES, columns, ended):
+        found = failed[row["audio_uri"]]
+        if row["retryable"] or retry_failed == "all":
+            found.try_again = True
+        elif row["segment_index"] is not None:
+            found.settled_segments += 1
+        elif row["size_bytes"] is not None:
+            crc32c = None if row["audio_crc32c"] is None else parse_crc32c(row["audio_crc32c"])
+            found.whole.append((_mark(row), row["settings"], crc32c))
+    return failed
+
+
+def _digests(uri: str, mark: Mark, settings: str, crc32c: int | None) -> Iterator[bytes]:
+    yield recording_digest(uri, mark, settings)
+    if crc32c is not None:
+        yield recording_digest(uri, mark, settings, crc32c)
+
+
+def _mark(row: dict[str, Any]) -> Mark:
+    return Mark(row["size_bytes"], row["modified"])
+
+
+def _rows(output: str, table: Table, columns: list[str], ended: set[str]) -> Iterator[dict[str, Any]]:
+    folder = dataset_folder(output, table.value)
+    for name in folder.names():
+        part = Part.of_name(name)
+        if part is None or part.run_id not in ended:
+            continue
+        with folder.open(name) as file:
+            for batch in pq.ParquetFile(file).iter_batches(batch_size=_ROWS, columns=columns):
+                yield from batch.to_pylist()
+
+
+def ended_runs(output: str) -> set[str]:
+    """Runs that came to their end, whatever their exit code, and so settled their rows.
+
+    A run whose output failed is none of them: rows of it may be missing.
+    """
+    return {
+        record["run_id"]
+        for record in _run_records(output)
+        if record["ended_at"] is not None and not (record["stopped"] or "").startswith(f"{OUTPUT_FAILED}:")
+    }
+
+
+def _runs_that_may_lack_channels(output: str) -> set[str]:
+    """Stopped runs that split channels: of a channel that was never called for they wrote nothing."""
+    return {
+        record["run_id"]
+        for record in _run_records(output)
+        if record["exit_code"] == ExitCode.STOPPED and record["configuration"]["audio"]["channels"] == "split"
+    }
+
+
+def finish_settling(output: str, now: datetime) -> None:
+    """Finish for runs that were killed while their rows replaced older ones.
+
+    All their rows are written, and some of the rows that they replace are gone: without
+    this a recording could be left with half of each.
+
+    Args:
+        output: OUTPUT, with its folders made; nobody else may write to it meanwhile.
+        now: when they have ended, then.
+
+    Raises:
+        OutputError: a part could not be read or written.
+    """
+    for record in _run_records(output):
+        if record["ended_at"] is None and record["exit_code"] is not None:
+            settle(output, record["run_id"], ended_runs(output))
+            finished = {**record, "ended_at": now.isoformat()}
+            text = json.dumps(finished, ensure_ascii=False, indent=2) + "\n"
+            dataset_folder(output, "runs").put(f"{record['run_id']}.json", text.encode("utf-8"))
+
+
+def _run_records(output: str) -> list[dict[str, Any]]:
+    """What ``runs/`` holds, oldest first."""
+    folder = dataset_folder(output, "runs")
+    found = []
+    for name in sorted(folder.names()):
+        if name.endswith(".json"):
+            with folder.open(name) as file:
+                found.append(json.load(file))
+    return found

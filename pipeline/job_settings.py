@@ -1,0 +1,142 @@
+"""From the configuration to the settings of the graph."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.config import Config
+from pipeline.graph import Job
+from pipeline.runner import share
+from transforms.client import ClientSettings
+from transforms.cut_settings import CutSettings
+from transforms.known import Shaping, Skipping, settings_digest
+from transforms.listing import Sources
+from transforms.pace import PacePolicy
+from transforms.parts import Rolling
+from transforms.recognize import RecognizeSettings
+from transforms.request import answer_fingerprint
+from transforms.retry import RetryPolicy
+from transforms.source import ReadLimits
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the command line asks for."""
+
+    config: Config
+    sources: Sources
+    output: str
+    beam_flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a run keeps what.
+
+    Attributes:
+        coordination: what its processes share; new for the run and gone after it.
+        state: what later runs continue from.
+    """
+
+    coordination: Path
+    state: Path
+
+
+def shaping_of(config: Config) -> Shaping:
+    """The options that shape the rows of a recording: a change of one is a change of them."""
+    recognition = config.recognition
+    base = settings_digest(
+        answer_fingerprint(config.request_parameters(), engine=""),
+        recognition.source,
+        recognition.voice_format,
+        recognition.max_payload_bytes,
+        config.audio.channels,
+        config.segmentation.max_seconds,
+        config.segmentation.search_seconds,
+    )
+    return Shaping(base, config.engine_choice())
+
+
+def job_of(
+    request: Request,
+    run_id: str,
+    places: Places,
+    workers: int,
+    *,
+    skipping: Skipping | None = None,
+    max_calls: int | None = None,
+) -> Job:
+    """The graph's settings; none of them holds anything live or secret.
+
+    Args:
+        request: what was asked for.
+        run_id: the run.
+        places: where it keeps what.
+        workers: how many share the calls in flight and the cores.
+        skipping: recordings that need no reading.
+        max_calls: that may be billed; None for any number.
+
+    Raises:
+        UsageError: fewer calls in flight are allowed than there are workers.
+    """
+    config = request.config
+    rolling = Rolling(max_rows=config.output.rows_per_part, max_seconds=config.output.seconds_per_part)
+    return Job(
+        sources=request.sources,
+        skipping=skipping,
+        cutting=_cutting(config, places, workers),
+        recognition=_recognition(config, places, workers, max_calls),
+        output=request.output,
+        run_id=run_id,
+        coordination=places.coordination,
+        rolling=rolling,
+    )
+
+
+def _cutting(config: Config, places: Places, workers: int) -> CutSettings:
+    recognition = config.recognition
+    return CutSettings(
+        engines=config.engine_choice(),
+        shaping_base=shaping_of(config).base,
+        coordination=places.coordination,
+        state=places.state,
+        parameters=config.request_parameters(),
+        channels=config.audio.channels,
+        voice_format=recognition.voice_format,
+        max_payload_bytes=recognition.max_payload_bytes,
+        max_seconds=config.segmentation.max_seconds,
+        search_seconds=config.segmentation.search_seconds,
+        limits=ReadLimits(config.input.download_max_bytes, config.input.download_max_seconds),
+        by_url=recognition.source == "url",
+        threads=max(1, (os.cpu_count() or 1) // workers),
+    )
+
+
+def _recognition(config: Config, places: Places, workers: int, max_calls: int | None) -> RecognizeSettings:
+    recognition = config.recognition
+    concurrency = share(recognition.concurrency, workers, "recognition.concurrency")
+    client = ClientSettings(
+        endpoint=recognition.endpoint,
+        region=recognition.region,
+        language=recognition.language,
+        timeout_seconds=recognition.timeout_seconds,
+        connect_timeout_seconds=recognition.connect_timeout_seconds,
+        connections=concurrency,
+        ca_bundle=recognition.ca_bundle,
+        signature=recognition.signature,
+    )
+    return RecognizeSettings(
+        client=client,
+        parameters=config.request_parameters(),
+        pace=PacePolicy(recognition.requests_per_second),
+        retry=RetryPolicy(max_attempts=recognition.max_attempts),
+        coordination=places.coordination,
+        voice_format=recognition.voice_format,
+        max_payload_bytes=recognition.max_payload_bytes,
+        concurrency=concurrency,
+        state=places.state,
+        max_calls=max_calls,
+        ask_again=config.input.retry_failed == "all",
+    )

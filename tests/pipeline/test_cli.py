@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from pipeline.cli import exit_code_of, main, split_at_dashes
+from pipeline.outcome import ExitCode
+from transforms.errors import MissingCredentialsError, UsageError
+from transforms.folders import OutputError
+
+
+def test_what_follows_the_first_two_dashes_goes_to_beam():
+    given = ["run", "--input", "a", "--", "--runner=X", "--", "y"]
+    assert split_at_dashes(given) == (["run", "--input", "a"], ("--runner=X", "--", "y"))
+    assert split_at_dashes(["run"]) == (["run"], ())
+    assert split_at_dashes(["run", "--"]) == (["run"], ())
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(UsageError("x"), 2), (MissingCredentialsError("x"), 4), (OutputError("x"), 4)],
+)
+def test_errors_have_their_exit_codes(error, code):
+    assert exit_code_of(error) == code
+
+
+def test_print_config_prints_what_loads_again_and_needs_neither_input_nor_keys(capsys, tmp_path, monkeypatch):
+    monkeypatch.delenv("TENCENTCLOUD_SECRET_ID", raising=False)
+    with pytest.raises(SystemExit) as ended:
+        main(["run", "--print-config", "--set", "recognition.engine=16k_en"])
+    assert ended.value.code == 0
+    printed = capsys.readouterr().out
+    (tmp_path / "c.yaml").write_text(printed)
+    with pytest.raises(SystemExit):
+        main(["run", "--print-config", "--config", str(tmp_path / "c.yaml")])
+    assert capsys.readouterr().out == printed
+    assert "engine: 16k_en" in printed
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["serve", "--help"]])
+def test_help_ends_with_0(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 0
+    assert "Usage" in capsys.readouterr().out
+
+
+def test_a_terminal_that_cannot_show_a_message_gets_it_escaped(monkeypatch):
+    raw = io.BytesIO()
+    monkeypatch.setattr("sys.stderr", io.TextIOWrapper(raw, encoding="ascii", write_through=True))
+    with pytest.raises(SystemExit) as ended:
+        main(["run", "--config", "配置.yaml"])
+    assert ended.value.code == ExitCode.USAGE
+    assert b"\\u914d\\u7f6e.yaml" in raw.getvalue()
+
+
+def test_an_error_message_is_not_taken_for_markup(capsys):
+    with pytest.raises(SystemExit):
+        main(["run", "--config", "[bold]c[/bold].yaml"])
+    assert "[bold]c[/bold].yaml" in capsys.readouterr().err

@@ -1,0 +1,323 @@
+"""What the documentation says and shows is true: its commands and code are run, its tables compared."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.cli import main, split_at_dashes
+from pipeline.config import Config
+from pipeline.config_load import load_prices, shipped_names
+from pipeline.outcome import ExitCode
+from pipeline.run_record import RunCounts, RunRecord
+from pipeline.service.faults import FaultKind
+from pipeline.service.server import LocalService
+from pipeline.service.settings import TEST_SECRET_ID, TEST_SECRET_KEY, ServiceSettings
+from transforms import codes
+from transforms.parts import create_dataset
+from transforms.schemas import Table, columns_markdown, schema_of
+
+pytestmark = pytest.mark.xdist_group("docs")
+
+ROOT = Path(__file__).resolve().parents[1]
+README = ROOT / "README.md"
+DOCS = ROOT / "docs"
+PAGES = [README, ROOT / "CHANGELOG.md", *sorted(DOCS.glob("*.md"))]
+LOCAL = "127.0.0.1:8421"  # the local service in the documents; the tests' own takes its place
+MEDIA = "https://media.example.com/"  # recordings on the web; a server of the tests takes its place
+DATA = ("csv", "yaml", "jsonl")
+# What the commands speak of, as copies of shipped recordings.
+RECORDINGS = {
+    "recordings/letter.wav": "letter_16k.wav",
+    "recordings/deeper/restaurant.mp3": "restaurant_44k.mp3",
+    "calls/0815.wav": "interview_32k_stereo.flac",
+    "monday/standup.wav": "letter_16k.wav",
+    "talks/keynote.mp3": "restaurant_44k.mp3",
+    "clips/one.wav": "letter_16k.wav",
+    "clips/two.wav": "letter_16k.wav",
+}
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block; ``notes`` follow its language: ``account``, ``exit=3``, or a file's name."""
+
+    page: str
+    line: int
+    language: str
+    notes: tuple[str, ...]
+    text: str
+
+    @property
+    def exit_code(self) -> int:
+        return next((int(note.removeprefix("exit=")) for note in self.notes if "exit=" in note), 0)
+
+
+def blocks_of(page: Path) -> Iterator[Block]:
+    text = page.read_text("utf-8")
+    for match in re.finditer(r"^```(\w*)([^\n]*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        line = text.count("\n", 0, match.start()) + 1
+        yield Block(page.name, line, match[1], tuple(match[2].split()), match[3])
+
+
+BLOCKS = [block for page in PAGES for block in blocks_of(page)]
+
+
+def blocks(language: str) -> list[object]:
+    chosen = [block for block in BLOCKS if block.language == language]
+    return [pytest.param(block, id=f"{block.page}-{block.line}") for block in chosen]
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A folder as the reader of the documents has it, with the repository's own folders in it."""
+
+    folder: Path
+    service: LocalService
+
+    def here(self, text: str) -> str:
+        return text.replace(LOCAL, self.service.endpoint.removeprefix("http://"))
+
+    def run(self, arguments: list[str]) -> int:
+        """``python -m pipeline run`` against the service of the tests."""
+        own, beam = split_at_dashes(arguments)
+        endpoint = f"recognition.endpoint={self.service.endpoint}"
+        with pytest.raises(SystemExit) as end:
+            main([*own, "--set", endpoint, "--", *beam])
+        return int(end.value.code or 0)
+
+
+@pytest.fixture(scope="module")
+def written_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    folder = tmp_path_factory.mktemp("desk")
+    for name, shipped in RECORDINGS.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / "tests" / "recordings" / shipped, folder / name)
+    for name in ("tests", "docs", "configs"):
+        (folder / name).symlink_to(ROOT / name)
+    files = ThreadingHTTPServer(("127.0.0.1", 0), partial(_QuietFiles, directory=str(folder)))
+    Thread(target=files.serve_forever, daemon=True).start()
+    for block in BLOCKS:
+        if block.language in DATA:
+            text = block.text.replace(MEDIA, f"http://127.0.0.1:{files.server_port}/")
+            (folder / block.notes[0]).write_text(text, "utf-8")
+    with LocalService(ServiceSettings()) as service:
+        yield Desk(folder, service)
+    files.shutdown()
+    files.server_close()
+
+
+class _QuietFiles(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def desk(written_desk: Desk, local_credentials: None, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """The desk as working folder, with keys that the service of the tests knows."""
+    monkeypatch.chdir(written_desk.folder)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    if not Path("demo-output").exists():
+        demo = ["run", "--config", "demo", "--input", "tests/recordings", "--output", "demo-output"]
+        assert written_desk.run(demo) == ExitCode.SOME_FAILED
+    return written_desk
+
+
+@pytest.mark.parametrize("block", blocks("sh"))
+def test_the_commands_work(block: Block, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "account" not in block.notes:  # then the keys are those that the block exports
+        monkeypatch.delenv("TENCENTCLOUD_SECRET_ID")
+        monkeypatch.delenv("TENCENTCLOUD_SECRET_KEY")
+    for line in desk.here(block.text).splitlines():
+        match shlex.split(line):
+            case ["export", pair]:
+                name, _, value = pair.partition("=")
+                if "account" not in block.notes:
+                    monkeypatch.setenv(name, value)
+                assert name in os.environ
+            case [".", ".venv/bin/activate"]:
+                pass
+            case ["make", target]:
+                assert target in make_targets()
+            case ["curl", address]:
+                urllib.request.urlopen(address).close()
+            case ["python", "-m", "pipeline", "run", *options] if "--print-config" in options:
+                with pytest.raises(SystemExit, match="0"):
+                    main(["run", *options])
+            case ["python", "-m", "pipeline", "run", *options]:
+                assert desk.run(["run", *options]) == block.exit_code
+            case ["python", "-m", "pipeline", "serve", *options]:
+                assert "SentenceRecognition on this machine" in served(options)
+            case ["python", script, *arguments] if script.startswith("docs/"):
+                subprocess.run([sys.executable, script, *arguments], check=True, timeout=120)
+            case unknown:
+                pytest.fail(f"{block.page}, line {block.line}: no test knows the command {unknown}")
+
+
+def served(options: list[str]) -> str:
+    """The first line of a service that is started on a free port, and stopped by Ctrl-C."""
+    command = [sys.executable, "-m", "pipeline", "serve", *options, "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert process.returncode == 0
+    return first
+
+
+@pytest.mark.parametrize("block", blocks("python"))
+def test_the_code_works(block: Block, desk: Desk) -> None:
+    tree = ast.parse(block.text)
+    for package in sorted(imported_packages(tree)):
+        pytest.importorskip(package)
+    if block.notes:  # a file of the repository, run by a command of the page
+        assert block.text == (ROOT / block.notes[0]).read_text("utf-8")
+    else:
+        exec(compile(desk.here(block.text), f"{block.page}:{block.line}", "exec"), {"__name__": "__main__"})
+
+
+def imported_packages(tree: ast.AST) -> set[str]:
+    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    return {name.partition(".")[0] for name in names}
+
+
+def test_every_block_is_of_a_kind_that_is_tested() -> None:
+    for block in BLOCKS:
+        where = f"{block.page}, line {block.line}"
+        assert block.language in ("", "sh", "python", *DATA), where
+        assert block.language not in DATA or len(block.notes) == 1, f"{where}: name the file"
+        assert block.language or "python" not in block.text, f"{where}: say the language"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)\)", page.read_text("utf-8")):
+        assert target.startswith("https://") or (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_names_in_the_text_exist(page: Path) -> None:
+    text = page.read_text("utf-8")
+    for section, key in re.findall(r"[ `](recognition|audio|segmentation|input|output)\.([a-z_]+)\b", text):
+        annotation = Config.model_fields[section].annotation
+        assert annotation is not None
+        assert key in annotation.model_fields, f"{section}.{key}"
+    assert set(re.findall(r"`make ([a-z-]+)`", text)) <= make_targets()
+
+
+def make_targets() -> set[str]:
+    return set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+
+
+@pytest.mark.parametrize("table", Table)
+def test_the_columns_are_those_of_the_schemas(table: Table) -> None:
+    schema = schema_of(table)
+    assert columns_markdown(schema) in (DOCS / "dataset.md").read_text("utf-8")
+    (row,) = rows_of(README, starting_with=f"`{table.value}/`")
+    assert re.findall(r"`(\w+)`", row[2]) == schema.names
+
+
+def test_the_page_of_the_dataset_knows_every_key_of_a_run_and_every_code() -> None:
+    text = (DOCS / "dataset.md").read_text("utf-8")
+    _, _, runs = text.partition("## runs")
+    keys = {field.name for kind in (RunRecord, RunCounts) for field in fields(kind)} - {"counts"}
+    assert set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\|([^|]*)\|", runs, re.MULTILINE)))) == keys
+    own = {value for name, value in vars(codes).items() if re.fullmatch(r"[A-Z][A-Z_]+", name)}
+    assert own <= set(re.findall(r"`(\w+)`", text))
+
+
+def test_hugging_face_can_read_a_table_without_rows(tmp_path: Path) -> None:
+    # Its reader takes the length of the first row group for its batches, and fails on 0.
+    create_dataset(str(tmp_path))
+    (part,) = (tmp_path / "segments").glob("*.parquet")
+    assert pq.read_metadata(part).num_row_groups == 0
+
+
+def test_every_exit_code_is_explained() -> None:
+    assert {row[0] for row in rows_of(README, starting_with="") if row[0].isdecimal()} == {
+        str(int(code)) for code in ExitCode
+    }
+
+
+def test_costs_follow_from_the_prices() -> None:
+    prices = load_prices()
+    rows = [row for row in rows_of(README, starting_with="") if re.fullmatch(r"\d+ s", row[0])]
+    assert rows
+    for length, calls, cost in rows:
+        calls_an_hour = 3600 / int(length.split()[0])
+        assert int(calls) == round(calls_an_hour)
+        assert cost == f"{float(prices.tiers[0].per_thousand_calls) * calls_an_hour / 1000:.3f}"
+    tiers = [row for row in rows_of(README, starting_with="") if row[0].startswith(("below", "more"))]
+    assert tiers == [
+        ["more" if tier.calls_below is None else f"below {tier.calls_below:,}", str(tier.per_thousand_calls)]
+        for tier in prices.tiers
+    ]
+
+
+def test_the_shipped_configurations_are_named() -> None:
+    text = README.read_text("utf-8")
+    assert all(f"`{name}`" in text for name in shipped_names())
+
+
+def test_the_page_of_the_local_service_knows_its_faults_and_keys() -> None:
+    page = DOCS / "local-service.md"
+    kinds = [
+        re.split(r"[`:]", row[0])[1] for row in rows_of(page, starting_with="`") if row[-1] in ("yes", "no")
+    ]
+    assert kinds == [kind.value for kind in FaultKind]
+    assert TEST_SECRET_ID in page.read_text("utf-8")
+    assert TEST_SECRET_KEY in page.read_text("utf-8")
+
+
+def rows_of(page: Path, *, starting_with: str) -> list[list[str]]:
+    """The rows of a page's tables whose first cell starts so, as cells."""
+    lines = re.findall(r"^\| (.*) \|$", page.read_text("utf-8"), re.MULTILINE)
+    return [line.split(" | ") for line in lines if line.startswith(starting_with)]
+
+
+@pytest.mark.parametrize("package", ["transforms", "pipeline", "pipeline/service"])
+def test_every_module_stands_on_its_floor(package: str) -> None:
+    floors = floors_of(package)
+    modules = {path.stem: path for path in (ROOT / package).glob("*.py") if path.stem != "__init__"}
+    listed = [name for names in floors for name in names]
+    assert sorted(listed) == sorted(modules)
+    height = {name: number for number, names in enumerate(floors) for name in names}
+    for name, path in modules.items():
+        for other in imported_modules(path, package.replace("/", ".")) & set(modules):
+            assert height[other] <= height[name], f"{name} imports {other}, which is on a lower floor"
+
+
+def floors_of(package: str) -> list[list[str]]:
+    """The modules of each floor of a package, as docs/design.md has them."""
+    text = (DOCS / "design.md").read_text("utf-8")
+    table = text.partition(f"| floor of `{package}/` | modules |\n|---|---|\n")[2].partition("\n\n")[0]
+    return [re.findall(r"`(\w+)`", line.split(" | ")[1]) for line in table.strip().splitlines()]
+
+
+def imported_modules(path: Path, package: str) -> set[str]:
+    """The modules of a package that a file imports, anywhere in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module == package:
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{package}."):
+            found.add((node.module or "").removeprefix(f"{package}."))
+    return found

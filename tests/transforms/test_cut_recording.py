@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from transforms.answer_entry import Planned, PlannedChannel
+from transforms.answer_store import AnswerStore
+from transforms.cut_recording import CutRecording, CutSettings, cut_recording, pass_on
+from transforms.engines import EngineChoice
+from transforms.errors import RecordingError
+from transforms.known import Shaping
+from transforms.records import Mark, Recording
+from transforms.request import RequestParameters
+
+RATE = 16_000
+SETTINGS = CutSettings(Shaping("base", EngineChoice("16k_en")), Path("unused"), max_seconds=2)
+
+
+def noise(seconds: float, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(-9000, 9000, round(seconds * RATE)).astype(np.int16)
+
+
+def recording_of(path: Path, **changes: object) -> Recording:
+    return replace(Recording(str(path), os.fsencode(path)), **changes)
+
+
+def written(path: Path, samples: np.ndarray) -> Recording:
+    soundfile.write(path, samples, RATE)
+    return recording_of(path)
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> Iterator[AnswerStore]:
+    store = AnswerStore(tmp_path / "answers")
+    yield store
+    store.close()
+
+
+class Plans:
+    """A record of plans that can be tampered with."""
+
+    def __init__(self) -> None:
+        self.plans: dict[bytes, Planned] = {}
+        self.added = 0
+
+    def find_plan(self, key: bytes) -> Planned | None:
+        return self.plans.get(key)
+
+    def add(self, entry: Planned) -> None:
+        self.plans[entry.key] = entry
+        self.added += 1
+
+    def tamper(self, **changes: object) -> None:
+        for key, plan in self.plans.items():
+            self.plans[key] = replace(
+                plan, channels=tuple(replace(each, **changes) for each in plan.channels)
+            )
+
+
+def told(cut: CutRecording) -> list[tuple[int, int, int, bytes | None]]:
+    return [
+        (each.span.channel, each.span.start_sample, each.span.end_sample, each.key) for each in cut.segments()
+    ]
+
+
+def keys(recording: Recording, settings: CutSettings = SETTINGS) -> list[bytes | None]:
+    return [key for *_, key in told(cut_recording(recording, settings))]
+
+
+def test_segments_tile_the_recording_and_carry_its_sound(tmp_path):
+    samples = noise(7)
+    cut = cut_recording(written(tmp_path / "a.wav", samples), SETTINGS)
+    [extent] = cut.extents
+    assert (extent.duration_samples, extent.speech_samples, extent.damaged) == (7 * RATE, 7 * RATE, False)
+    segments = list(cut.segments())
+    assert extent.segments == len(segments) >= 4
+    heard = b"".join(segment.audio.raw_data for segment in segments if segment.audio)
+    assert heard == samples.tobytes()
+    assert all(segment.span.samples <= 2 * RATE for segment in segments)
+    assert len({segment.key for segment in segments}) == len(segments)
+
+
+def test_cuts_are_recorded_and_used_again(tmp_path, record):
+    recording = written(tmp_path / "a.wav", noise(7))
+    first = told(cut_recording(recording, SETTINGS, record))
+    assert told(cut_recording(recording, SETTINGS, record)) == first
+    # Under another name, by another process, too.
+    (tmp_path / "a.wav").rename(tmp_path / "b.wav")
+    other = AnswerStore(tmp_path / "answers")
+    assert told(cut_recording(recording_of(tmp_path / "b.wav"), SETTINGS, other)) == first
+    other.close()
+
+
+def test_an_older_plan_with_other_cuts_is_used_with_its_keys(tmp_path):
+    plans = Plans()
+    recording = written(tmp_path / "a.wav", noise(3))
+    cut_recording(recording, SETTINGS, plans)
+    # What an older detector, after an older decoder that found 100 samples more, had made of it.
+    ranges = ((0, 10_000), (10_000, 30_000), (30_000, 48_100))
+    old_keys = (b"1" * 32, b"2" * 32, b"3" * 32)
+    plans.tamper(total_samples=48_100, ranges=ranges, answer_keys=old_keys)
+    cut = cut_recording(recording, SETTINGS, plans)
+    assert plans.added == 1
+    [extent] = cut.extents
+    assert (extent.segments, extent.duration_samples, extent.speech_samples) == (3, 48_100, 48_100)
+    segments = list(cut.segments())
+    spans = [(each.span.start_sample, each.span.end_sample, each.key) for each in segments]
+    assert spans == [(*piece, key) for piece, key in zip(ranges, old_keys, strict=True)]
+    assert [len(each.audio) for each in segments if each.audio] == [625, 1250, 1125]
+
+
+@pytest.mark.parametrize("difference", [-RATE, RATE])
+def test_a_plan_of_clearly_another_length_is_not_used_but_replaced(difference, tmp_path):
+    plans = Plans()
+    recording = written(tmp_path / "a.wav", noise(5))
+    first = told(cut_recording(recording, SETTINGS, plans))
+    plans.tamper(total_samples=5 * RATE + difference, ranges=((0, 5 * RATE + difference),))
+    assert told(cut_recording(recording, SETTINGS, plans)) == first
+    assert plans.added == 2
+    assert told(cut_recording(recording, SETTINGS, plans)) == first
+    assert plans.added == 2
+
+
+def test_a_plan_of_other_channels_is_not_used(tmp_path):
+    plans = Plans()
+    recording = written(tmp_path / "a.wav", noise(1))
+    first = told(cut_recording(recording, SETTINGS, plans))
+    [(key, plan)] = plans.plans.items()
+    plans.plans[key] = replace(plan, channels=(*plan.channels, PlannedChannel(1, RATE, ((0, RATE),), (key,))))
+    assert told(cut_recording(recording, SETTINGS, plans)) == first
+
+
+def test_a_damaged_plan_is_made_again(tmp_path, record):
+    recording = written(tmp_path / "a.wav", noise(5))
+    first = told(cut_recording(recording, SETTINGS, record))
+    record.close()
+    [log] = (tmp_path / "answers").glob("*.log")
+    content = bytearray(log.read_bytes())
+    content[-40] ^= 1
+    log.write_bytes(content)
+    damaged = AnswerStore(tmp_path / "answers")
+    assert told(cut_recording(recording, SETTINGS, damaged)) == first
+    damaged.close()
+    assert len(list((tmp_path / "answers").glob("*.log"))) == 2
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"parameters": RequestParameters(word_info=2)},
+        {"parameters": RequestParameters(hotword_list="beam|5")},
+        {"shaping": Shaping("base", EngineChoice("16k_zh"))},
+        {"shaping": Shaping("base", EngineChoice("8k_en"))},
+        {"voice_format": "mp3"},
+    ],
+    ids=["words", "hot words", "engine", "rate", "form"],
+)
+def test_what_changes_an_answer_changes_every_key(changed, tmp_path):
+    recording = written(tmp_path / "a.wav", noise(3))
+    assert not set(keys(recording)) & set(keys(recording, replace(SETTINGS, **changed)))
+
+
+def test_what_changes_no_answer_changes_no_key(tmp_path):
+    samples = noise(1.5)
+    expected = keys(written(tmp_path / "a.wav", samples))
+    soundfile.write(tmp_path / "b.flac", samples, RATE)
+    soundfile.write(tmp_path / "c.wav", np.stack([samples, samples], axis=1), RATE)
+    assert keys(recording_of(tmp_path / "b.flac")) == expected
+    split = replace(SETTINGS, channels="split")
+    assert keys(recording_of(tmp_path / "c.wav"), split) == expected * 2
+    changed = replace(SETTINGS, max_seconds=50, search_seconds=1, shaping=Shaping("other", SETTINGS.engines))
+    assert keys(recording_of(tmp_path / "a.wav", mark=Mark(1, "2"), recording_id="7"), changed) == expected
+
+
+def test_plans_of_other_options_are_not_mixed_up(tmp_path, record):
+    recording = written(tmp_path / "a.wav", np.repeat(noise(5)[:, None], 2, axis=1))
+    seen = []
+    for changed in (
+        {},
+        {"max_seconds": 3},
+        {"max_seconds": 3, "channels": "split"},
+        {"parameters": RequestParameters(word_info=0)},
+        {"voice_format": "mp3"},
+    ):
+        settings = replace(SETTINGS, **changed)
+        fresh = told(cut_recording(recording, settings))
+        assert told(cut_recording(recording, settings, record)) == fresh
+        assert told(cut_recording(recording, settings, record)) == fresh
+        seen.append(fresh)
+    one = replace(SETTINGS, max_seconds=3)
+    left = replace(recording, channel=0)
+    assert told(cut_recording(left, one, record)) == told(cut_recording(left, one))
+    assert len({repr(each) for each in seen}) == len(seen)
+
+
+def test_half_a_recording_is_cut_as_far_as_it_goes_and_said_to_be_damaged(tmp_path, record):
+    path = tmp_path / "a.flac"
+    soundfile.write(path, noise(4), RATE)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 3 // 4])
+    settings = replace(SETTINGS, shaping=SETTINGS.shaping)
+    recording = recording_of(path, mark=Mark(3, "x"))
+    for _ in range(2):
+        cut = cut_recording(recording, settings, record)
+        assert cut.damage is not None
+        assert (cut.damage.mark, cut.damage.settings) == (Mark(3, "x"), SETTINGS.shaping.of(recording))
+        [extent] = cut.extents
+        assert extent.damaged
+        assert 0 < extent.duration_samples < 4 * RATE
+        assert sum(end - start for _, start, end, _ in told(cut)) == extent.speech_samples
+
+
+def test_a_recording_that_is_not_the_expected_one_leaves_no_plan(tmp_path):
+    plans = Plans()
+    recording = replace(written(tmp_path / "a.wav", noise(1)), expected_crc32c=1)
+    with pytest.raises(RecordingError):
+        cut_recording(recording, SETTINGS, plans)
+    assert plans.added == 0
+
+
+def test_what_the_service_fetches_itself_has_no_key():
+    recording = Recording("https://host/a.mp3", b"https://host/a.mp3")
+    passed = pass_on(recording, SETTINGS)
+    [segment] = passed.segments()
+    assert (segment.key, segment.url, passed.damage) == (None, "https://host/a.mp3", None)

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import apache_beam as beam
+import pytest
+from apache_beam.testing.util import assert_that, equal_to
+
+from tests.e2e.sounds import chatter, write_wav
+from transforms.cut_settings import CutSettings
+from transforms.engines import EngineChoice
+from transforms.known import Shaping
+from transforms.records import Recording, Segment
+from transforms.segmenting import NormalizeAndCut, NormalizeAndCutFn
+from transforms.stopping import StopReason, StopSignal
+
+
+def settings_for(folder: Path, **changes: object) -> CutSettings:
+    return CutSettings(Shaping("base", EngineChoice(default="16k_en")), coordination=folder, **changes)
+
+
+def recording(path: Path) -> Recording:
+    return Recording(str(path), bytes(path))
+
+
+def facts_of(segment: Segment) -> tuple[str, int, int, int]:
+    assert segment.audio is not None
+    audio = segment.audio
+    assert (audio.frame_rate, audio.sample_width, audio.channels) == (16_000, 2, 1)
+    assert audio.frame_count() == segment.span.samples
+    return (
+        Path(segment.span.audio_uri).name,
+        segment.span.segment_index,
+        segment.span.start_sample,
+        len(audio),
+    )
+
+
+def test_segments_extents_and_failures_come_out_by_their_names(tmp_path):
+    write_wav(tmp_path / "long.wav", chatter(25))
+    write_wav(tmp_path / "short.wav", chatter(2))
+    names = ("long.wav", "short.wav", "gone.wav")
+    with beam.Pipeline(runner="FnApiRunner") as pipeline:
+        recordings = pipeline | "Recordings" >> beam.Create([recording(tmp_path / name) for name in names])
+        cut = recordings | "Cut" >> NormalizeAndCut(settings_for(tmp_path, max_seconds=20.0))
+        # Audio stays in its stage: only facts about it are compared.
+        facts = cut.segments | "Facts" >> beam.Map(facts_of)
+        indices = facts | "Indices" >> beam.Map(lambda fact: fact[:2])
+        assert_that(indices, equal_to([("long.wav", 0), ("long.wav", 1), ("short.wav", 0)]), label="segments")
+        extents = cut.extents | "Extents" >> beam.Map(
+            lambda each: (Path(each.audio_uri).name, each.segments, each.duration_samples)
+        )
+        assert_that(extents, equal_to([("long.wav", 2, 400_000), ("short.wav", 1, 32_000)]), label="extents")
+        failures = cut.failures | "Codes" >> beam.Map(lambda each: (Path(each.audio_uri).name, each.code))
+        assert_that(failures, equal_to([("gone.wav", "NotFound")]), label="failures")
+
+
+def test_an_address_is_passed_on_unread_when_asked_for(tmp_path):
+    address = "https://example.com/a.wav"
+    fn = NormalizeAndCutFn(settings_for(tmp_path, by_url=True))
+    fn.setup()
+    result = fn.task(Recording(address, address.encode()))()
+    main, extent = fn.outputs(result)
+    assert isinstance(main.value, Segment)
+    assert (main.value.url, main.value.audio, extent.tag) == (address, None, "extents")
+    fn.teardown()
+
+
+def test_nothing_is_read_once_the_run_stops(tmp_path):
+    fn = NormalizeAndCutFn(settings_for(tmp_path))
+    fn.setup()
+    StopSignal(tmp_path).stop(StopReason("Interrupted", "told to"))
+    result = fn.task(recording(tmp_path / "gone.wav"))()
+    assert result is None
+    assert list(fn.outputs(result)) == []
+    fn.teardown()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_temporary_folder_stops_the_run_and_says_what_to_do(number, tmp_path, monkeypatch):
+    def cut(*arguments: object) -> None:
+        raise OSError(number, "full")
+
+    monkeypatch.setattr("transforms.segmenting.cut_recording", cut)
+    fn = NormalizeAndCutFn(settings_for(tmp_path))
+    fn.setup()
+    assert fn.task(recording(tmp_path / "a.wav"))() is None
+    reason = StopSignal(tmp_path).reason()
+    assert reason is not None
+    assert (reason.code, "TMPDIR" in reason.message) == ("TemporaryFolderFull", True)
+    fn.teardown()

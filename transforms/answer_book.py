@@ -1,0 +1,146 @@
+"""Answers that are paid for once: looked up, waited for, or called for and recorded.
+
+A book is shared by all that work on one run in a process: the segments that two
+DoFn instances call for at the same time may be equal, and so may those of two
+processes.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from transforms.answer import ServiceError
+from transforms.answer_entry import Answered, Entry, Refused
+from transforms.answer_record import AnswerRecord
+from transforms.answer_store import AnswerStore
+from transforms.calling import Ending, Reply, Tally
+from transforms.codes import Verdict, classify
+from transforms.once import KeyLocks, Once
+
+ANSWERS = "answers"
+"""The folder of the record under a state folder."""
+
+_PAID_FOR = (Ending.ANSWERED, Ending.EMPTY)
+
+
+class AnswerBook:
+    """Settles each content once.
+
+    Args:
+        record: what was paid for.
+        locks: keep other processes from calling for the same content meanwhile.
+    """
+
+    def __init__(self, record: AnswerRecord, locks: KeyLocks) -> None:
+        self.record = record
+        self._locks = locks
+        self._once: Once[Reply] = Once()
+
+    def settle(self, key: bytes, call: Callable[[], Reply], *, ask_again: bool = False) -> Reply:
+        """The reply for a segment: the recorded one, that of an equal one in flight, or a new one.
+
+        An answer is in the record before it is returned.
+
+        Args:
+            key: by which its answer is recorded.
+            call: calls the service.
+            ask_again: whether segments that were refused for good are called for again.
+
+        Raises:
+            OutputError: the record cannot be read, or the answer could not be recorded.
+        """
+        known = self._known(key, ask_again)
+        if known is not None:
+            return known
+        reply, mine = self._once.do(key, lambda: self._settle_here(key, call, ask_again))
+        return reply if mine else replace(reply, tally=Tally(), reused=reply.ending in _PAID_FOR)
+
+    def _settle_here(self, key: bytes, call: Callable[[], Reply], ask_again: bool) -> Reply:
+        with self._locks.holding(key):
+            self.record.refresh()
+            known = self._known(key, ask_again)
+            if known is not None:
+                return known
+            reply = call()
+            entry = _entry_of(key, reply)
+            if entry is not None:
+                self.record.add(entry)
+            return reply
+
+    def _known(self, key: bytes, ask_again: bool) -> Reply | None:
+        found = self.record.find(key)
+        if isinstance(found, Answered):
+            return Reply(
+                Ending.ANSWERED,
+                Tally(),
+                answer=found.answer,
+                attempts=found.attempts,
+                at_us=found.recognized_at_us,
+                reused=True,
+            )
+        if isinstance(found, Refused):
+            empty = classify(found.code, found.message) is Verdict.EMPTY
+            if ask_again and not empty:
+                return None
+            error = ServiceError(found.code, found.message, found.request_id)
+            ending = Ending.EMPTY if empty else Ending.FAILED
+            return Reply(
+                ending,
+                Tally(),
+                error=error,
+                attempts=found.attempts,
+                at_us=found.at_us,
+                reused=ending in _PAID_FOR,
+            )
+        return None
+
+
+def _entry_of(key: bytes, reply: Reply) -> Entry | None:
+    """What to record of a reply; nothing of what may turn out otherwise next time."""
+    if reply.ending is Ending.ANSWERED and reply.answer is not None:
+        return Answered(key, reply.answer, reply.attempts, reply.at_us)
+    settled = reply.ending is Ending.EMPTY or (reply.ending is Ending.FAILED and not reply.retryable)
+    if settled and reply.error is not None:
+        error = reply.error
+        return Refused(key, error.code, error.message, error.request_id, reply.attempts, reply.at_us)
+    return None
+
+
+_lent: dict[tuple[Path, Path], tuple[AnswerBook, AnswerStore, KeyLocks, int]] = {}
+_lending = threading.Lock()
+
+
+def borrowed_book(state: Path, coordination: Path) -> AnswerBook:
+    """The book of a run, the same for everybody in this process; see `give_back`.
+
+    Args:
+        state: the folder that outlives the run.
+        coordination: the folder that the processes of the run share.
+    """
+    with _lending:
+        name = (state, coordination)
+        if name in _lent:
+            book, store, locks, borrowers = _lent[name]
+        else:
+            store = AnswerStore(state / ANSWERS)
+            locks = KeyLocks(coordination / "keys")
+            book, borrowers = AnswerBook(store, locks), 0
+        _lent[name] = (book, store, locks, borrowers + 1)
+        return book
+
+
+def give_back(book: AnswerBook) -> None:
+    """Say that a borrowed book is not needed any more; the last one closes it."""
+    with _lending:
+        for name, (lent, store, locks, borrowers) in list(_lent.items()):
+            if lent is not book:
+                continue
+            if borrowers > 1:
+                _lent[name] = (lent, store, locks, borrowers - 1)
+                continue
+            del _lent[name]
+            store.close()
+            locks.close()

@@ -1,0 +1,275 @@
+"""The record of paid answers in a local folder, for many threads and processes at once.
+
+Every writer appends to a log of its own (`answer_writer`), every reader sees all of them
+(`answer_log`). The logs are the record; indexes, in memory and beside them, only say
+where things lie, and an entry is believed only if its frame checks and its whole key is
+the one that was asked for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from transforms import answer_compaction
+from transforms.answer_entry import Answered, Entry, Label, Planned, Refused, decode, encode
+from transforms.answer_index import MAX_FILES, KeyIndex, LogIndex, alike, file_number_of, offset_of, place_of
+from transforms.answer_log import is_written, load, log_names, read_payload, save_index, scan
+from transforms.answer_writer import LogWriter
+from transforms.folders import LocalFolder, OutputError
+from transforms.framing import frame
+
+# Reading less than this costs less than writing an index.
+_INDEX_WORTH_BYTES: Final = 2**20
+
+# What this process writes is newer than what it found.
+_FIRST_OWN: Final = MAX_FILES // 2
+
+
+@dataclass(slots=True, eq=False)
+class _Log:
+    """How far a log was read.
+
+    Attributes:
+        number: of the file, in places.
+        covered: the end of the last sound frame seen.
+        skipped: bytes before it that belong to no sound frame.
+        size: of the file when it was last read.
+        ended: its writer is gone, so that it stays as it is.
+        searched: it was read whole because an entry was not where the index said.
+        gone: another process has merged it into another log.
+    """
+
+    path: Path
+    number: int
+    covered: int = 0
+    skipped: int = 0
+    size: int = 0
+    ended: bool = False
+    searched: bool = False
+    gone: bool = False
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000
+
+
+class AnswerStore:
+    """An `AnswerRecord` of log files. Not to be carried over a fork.
+
+    Nothing is read before the first lookup, and nothing written before the first `add`.
+    For one key an answer outranks a refusal, and a later entry an earlier one.
+
+    Args:
+        folder: where the logs lie; made when it is needed.
+        clock_us: microseconds since 1970 UTC, for the names of logs.
+        flush: brings what was written to a descriptor to the disk.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        clock_us: Callable[[], int] = _now_us,
+        flush: Callable[[int], None] = os.fsync,
+    ) -> None:
+        self._folder = folder
+        self._clock_us = clock_us
+        self._flush = flush
+        self._reading = threading.Lock()  # one thread at a time reads what others wrote
+        self._lock = threading.Lock()  # guards what follows
+        self._past_damage: dict[str, int] = {}
+        self._begin()
+
+    def find(self, key: bytes) -> Answered | Refused | None:
+        """See `AnswerRecord.find`.
+
+        Raises:
+            OutputError: the record cannot be read.
+            UsageError: a later version wrote it.
+        """
+        for entry in self._entries(key):
+            if not isinstance(entry, Planned):
+                return entry
+        return None
+
+    def find_plan(self, key: bytes) -> Planned | None:
+        """See `AnswerRecord.find_plan`.
+
+        Raises:
+            OutputError: the record cannot be read.
+            UsageError: a later version wrote it.
+        """
+        for entry in self._entries(key):
+            if isinstance(entry, Planned):
+                return entry
+        return None
+
+    def add(self, entry: Entry) -> None:
+        """See `AnswerRecord.add`; concurrent callers share one flush.
+
+        Raises:
+            OutputError: it could not be written, now or in an earlier call, or the
+                store is closed.
+            ValueError: it is longer than an entry may be.
+        """
+        written = self._writer.append(frame(encode(entry)))
+        label = Label(entry.key, refused=isinstance(entry, Refused))
+        with self._lock:
+            own = self._own.get(written.log)
+            if own is None:
+                own = _Log(written.log, _FIRST_OWN + len(self._own))
+                self._own[written.log] = self._logs[own.number] = own
+            self._index.add(entry.key, place_of(label, written.offset, own.number))
+
+    def refresh(self) -> None:
+        """See `AnswerRecord.refresh`: reads what was appended since.
+
+        Raises:
+            OutputError: the record cannot be read.
+            UsageError: a later version wrote it.
+        """
+        with self._reading:
+            self._read_on()
+
+    def compact(self) -> None:
+        """Merge small logs and drop what was outranked; see `answer_compaction`.
+
+        No other thread may add meanwhile, and no other process may compact.
+
+        Raises:
+            OutputError: something could not be read or written; nothing is lost.
+            UsageError: a later version wrote one of the logs, or the folder cannot be written to.
+        """
+        self._load()
+        self._writer.close()
+        damage = self.damage
+        try:
+            answer_compaction.compact(self._folder, clock_us=self._clock_us)
+        finally:
+            with self._reading, self._lock:
+                self._past_damage = damage
+                self._begin()
+
+    @property
+    def damage(self) -> dict[str, int]:
+        """Bytes that belong to no sound entry, by the name of the log; what was never read is not in it.
+
+        The torn end of a log counts once its writer is gone.
+        """
+        with self._lock:
+            logs = list(self._logs.values())
+            found = dict(self._past_damage)
+        for log in logs:
+            lost = log.skipped
+            # The writer may be about to finish what stands at the end.
+            with contextlib.suppress(FileNotFoundError):
+                if log.size > log.covered and not is_written(log.path):
+                    lost += log.size - log.covered
+            if lost:
+                found[log.path.name] = lost
+        return found
+
+    def close(self) -> None:
+        """Give the log back; what was added can still be found."""
+        self._writer.close()
+
+    def _begin(self) -> None:
+        """With nothing read and nothing written."""
+        self._writer = LogWriter(self._folder, clock_us=self._clock_us, flush=self._flush)
+        self._index = KeyIndex()
+        self._logs: dict[int, _Log] = {}
+        self._found: dict[Path, _Log] = {}
+        self._own: dict[Path, _Log] = {}
+        self._loaded = False
+
+    def _entries(self, key: bytes) -> Iterator[Entry]:
+        """The sound entries of this key, the one that takes precedence first."""
+        self._load()
+        tried: set[int] = set()
+        while places := [place for place in self._places(key) if place not in tried]:
+            tried.add(places[0])
+            entry = self._entry(places[0], key)
+            if entry is not None and entry.key == key:
+                yield entry
+
+    def _places(self, key: bytes) -> list[int]:
+        with self._lock:
+            return self._index.places(key)
+
+    def _entry(self, place: int, key: bytes) -> Entry | None:
+        """What lies there. Where it is not what the index says, the index is mended."""
+        with self._lock:
+            log = self._logs[file_number_of(place)]
+        if log.gone:
+            return None
+        try:
+            payload = read_payload(log.path, offset_of(place))
+            entry = decode(payload) if payload is not None else None
+            if entry is None or not alike(entry.key, key):
+                self._search(log)
+        except FileNotFoundError:
+            log.gone = True
+            self.refresh()
+            return None
+        return entry
+
+    def _load(self) -> None:
+        if self._loaded:
+            return
+        with self._reading:
+            if not self._loaded:
+                self._read_on()
+                self._loaded = True
+
+    def _read_on(self) -> None:
+        for name in log_names(LocalFolder(self._folder).names()):
+            path = self._folder / name
+            log = self._found.get(path)
+            with self._lock:
+                if path in self._own or (log is not None and log.ended):
+                    continue
+            # It may have been merged since its name was read.
+            with contextlib.suppress(FileNotFoundError):
+                if log is None:
+                    self._read_new(path)
+                else:
+                    self._read_behind(log)
+
+    def _read_new(self, path: Path) -> None:
+        # In this order: what is not written any more is then read to its end.
+        ended = is_written(path) is False
+        size = path.stat().st_size
+        loaded = load(path)
+        if ended and loaded.scanned >= _INDEX_WORTH_BYTES:
+            # A convenience, which a full disk or a reader without rights does without.
+            with contextlib.suppress(OutputError):
+                save_index(path, loaded.index)
+        log = self._found[path] = _Log(path, len(self._found), ended=ended)
+        self._take(log, loaded.index, size)
+
+    def _read_behind(self, log: _Log) -> None:
+        size = log.path.stat().st_size
+        if size != log.size:
+            known = LogIndex(covered=log.covered, skipped=log.skipped)
+            self._take(log, scan(log.path, known), size)
+
+    def _search(self, log: _Log) -> None:
+        """Reads a log whole, once, since its index led astray or an entry is damaged."""
+        with self._reading:
+            if not log.searched:
+                log.searched = True
+                size = log.path.stat().st_size
+                self._take(log, scan(log.path, LogIndex()), size)
+
+    def _take(self, log: _Log, index: LogIndex, size: int) -> None:
+        with self._lock:
+            self._logs[log.number] = log
+            self._index.add_run(index.run.in_file(log.number))
+            log.covered, log.skipped, log.size = index.covered, index.skipped, size

@@ -1,0 +1,91 @@
+"""How recordings become segments: the options, and what follows from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from blake3 import blake3
+
+from transforms import formats
+from transforms.cuts import CutPolicy
+from transforms.engines import EngineChoice
+from transforms.fetch import ReadLimits
+from transforms.keys import answer_key
+from transforms.known import Shaping
+from transforms.normalize import ChannelChoice
+from transforms.records import Recording
+from transforms.request import RequestParameters, answer_fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class CutSettings:
+    """How recordings become segments.
+
+    Attributes:
+        engines: which engine transcribes which language; its rate is the audio's.
+        coordination: the folder that the processes of the run share.
+        state: the folder of the record of paid answers; None to keep none.
+        parameters: what the request says beside the audio; part of an answer's key.
+        channels: "mix" all channels of a recording into one, or "split" them.
+        voice_format: what segments are sent as; a named format with few bytes to
+            spend makes segments shorter, "auto" never does.
+        max_payload_bytes: the largest payload, before base64.
+        max_seconds: the longest segment, below 60.
+        search_seconds: how far back from the limit a quiet place is looked for.
+        limits: of size and time, for what is downloaded.
+        by_url: pass http(s) addresses on to the service instead of downloading.
+        threads: how many recordings are decoded at once.
+        shaping_base: digest of all options that shape the rows (`known.settings_digest`).
+    """
+
+    engines: EngineChoice
+    coordination: Path
+    state: Path | None = None
+    parameters: RequestParameters = field(default_factory=RequestParameters)
+    channels: Literal["mix", "split"] = "mix"
+    voice_format: str = "auto"
+    max_payload_bytes: int = 600_000
+    max_seconds: float = 59.0
+    search_seconds: float = 12.0
+    limits: ReadLimits = field(default_factory=ReadLimits)
+    by_url: bool = False
+    threads: int = 1
+    shaping_base: str = ""
+
+    @property
+    def shaping(self) -> Shaping:
+        """What a later run knows the rows of a recording by."""
+        return Shaping(self.shaping_base, self.engines)
+
+    def policy(self, sample_rate: int) -> CutPolicy:
+        """The limits of a cut at an engine's rate."""
+        max_samples = formats.max_samples(
+            self.voice_format,
+            sample_rate,
+            max_payload_bytes=self.max_payload_bytes,
+            max_seconds=self.max_seconds,
+        )
+        return CutPolicy.for_rate(sample_rate, max_samples=max_samples, search_seconds=self.search_seconds)
+
+    def channel_choice(self, recording: Recording) -> ChannelChoice:
+        """Which channels of a recording are transcribed, and how."""
+        if recording.channel is not None:
+            return ChannelChoice("only", recording.channel)
+        return ChannelChoice(self.channels)
+
+    def answer_key(self, pcm: bytes, sample_rate: int, engine: str) -> bytes:
+        """By which the answer to a segment with this sound is recorded."""
+        samples = len(pcm) // 2
+        voice_format = self.voice_format
+        if voice_format == formats.AUTO:
+            voice_format = formats.choose_format(samples, sample_rate, self.max_payload_bytes)
+        return answer_key(
+            pcm_digest=blake3(pcm).digest(),
+            samples=samples,
+            sample_rate=sample_rate,
+            voice_format=voice_format,
+            bit_rate=formats.BIT_RATES.get(voice_format, 0),
+            fingerprint=answer_fingerprint(self.parameters, engine=engine),
+        )
