@@ -56,16 +56,19 @@ def held(folder: Path, run_id: str) -> Iterator[None]:
 
     Raises:
         UsageError: another run holds it; the message says who.
+        OutputError: the lock or who holds it cannot be written.
     """
-    lock = FileLock(folder / "lock")
     holder = folder / "holder.json"
+    with _disk_errors(folder):
+        lock = FileLock(folder / "lock")
     try:
         if not lock.try_to_hold():
             raise UsageError(
                 f"Another run is writing to this output: {_who(holder)}. Wait for it, or stop it."
             )
         about = {"run_id": run_id, "pid": os.getpid(), "host": socket.gethostname()}
-        holder.write_text(json.dumps(about), encoding="utf-8")
+        with _disk_errors(folder):
+            holder.write_text(json.dumps(about), encoding="utf-8")
         yield
     finally:
         lock.close()
@@ -93,17 +96,12 @@ def prove_writable(folder: Path) -> None:
         OutputError: it cannot be done; nothing may be paid for.
     """
     probe = folder / ANSWERS / f".probe-{os.getpid()}"
-    try:
+    with _disk_errors(folder):
         with probe.open("wb") as file:
             file.write(bytes(4096))
             file.flush()
             os.fsync(file.fileno())
         probe.unlink()
-    except OSError as error:
-        raise OutputError(
-            f"{folder}: paid answers could not be kept there ({error.strerror}). Free some space or choose "
-            "another --output; nothing was called."
-        ) from error
 
 
 def compact_answers(folder: Path, *, if_more_than: int = 0) -> None:
@@ -123,6 +121,18 @@ def compact_answers(folder: Path, *, if_more_than: int = 0) -> None:
         store.compact()
     finally:
         store.close()
+
+
+@contextmanager
+def _disk_errors(folder: Path) -> Iterator[None]:
+    """Turn what a disk refuses, before anything is paid for, into an `OutputError`."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"{folder}: paid answers could not be kept there ({error.strerror}). Free some space or choose "
+            "another --output; nothing was called."
+        ) from error
 
 
 def _who(holder: Path) -> str:

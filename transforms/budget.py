@@ -12,6 +12,7 @@ import struct
 from pathlib import Path
 
 from transforms.file_lock import FileLock
+from transforms.folders import OutputError
 
 BUDGET_REACHED = "BudgetReached"
 
@@ -31,7 +32,11 @@ class Budget:
         self.max_calls = max_calls
 
     def reserve(self) -> bool:
-        """Count a call before it is made; False, and nothing counted, at the wall."""
+        """Count a call before it is made; False, and nothing counted, at the wall.
+
+        Raises:
+            OutputError: the count cannot be written; the call may not be made.
+        """
         with self._lock:
             spent = self._read()
             if self.max_calls is not None and spent >= self.max_calls:
@@ -64,4 +69,10 @@ class Budget:
         return count
 
     def _write(self, count: int) -> None:
-        os.pwrite(self._lock.fd, _COUNT.pack(count), 0)
+        try:
+            os.pwrite(self._lock.fd, _COUNT.pack(count), 0)
+        except OSError as error:
+            raise OutputError(
+                f"The count of paid calls could not be written ({error.strerror}). Free some space, then run "
+                "the same command again."
+            ) from error

@@ -18,6 +18,7 @@ from transforms.cuts import CutPolicy, SampleRange
 from transforms.cutting import Cutter
 from transforms.engines import sample_rate_of
 from transforms.errors import RecordingError
+from transforms.fetch import mark_of_url
 from transforms.hold import Hold
 from transforms.keys import plan_key
 from transforms.normalize import Normalized, normalize
@@ -143,12 +144,15 @@ def cut_recording(
 def pass_on(recording: Recording, settings: CutSettings) -> PassedOn:
     """Let the service fetch the recording: one segment, whose length it will tell.
 
-    Nothing tells what lies behind the address by then, so its answer has no key.
+    Its answer has a key only where the server says by what the content is known:
+    an address alone may hold something else tomorrow.
 
     Raises:
         RecordingError: no engine is configured for its language.
     """
     engine = settings.engines.engine_for(recording.language)
+    url = recording.location.decode()
+    mark = mark_of_url(url, settings.limits)
     extent = Extent(
         audio_uri=recording.audio_uri,
         audio_crc32c=None,
@@ -159,10 +163,12 @@ def pass_on(recording: Recording, settings: CutSettings) -> PassedOn:
         speech_samples=0,
         segments=1,
         recording_id=recording.recording_id,
+        mark=mark,
         settings=settings.shaping.of(recording),
     )
     span = Span(recording.audio_uri, None, extent.channel, 0, 0, 0, extent.sample_rate, engine)
-    return PassedOn((extent,), Segment(span, url=recording.location.decode()))
+    key = None if mark is None else settings.url_key(url, mark, engine)
+    return PassedOn((extent,), Segment(span, url=url, key=key))
 
 
 def failure_of(recording: Recording, settings: CutSettings, error: RecordingError) -> Failure:

@@ -12,10 +12,10 @@ from transforms import formats
 from transforms.cuts import CutPolicy
 from transforms.engines import EngineChoice
 from transforms.fetch import ReadLimits
-from transforms.keys import answer_key
+from transforms.keys import answer_key, url_key
 from transforms.known import Shaping
 from transforms.normalize import ChannelChoice
-from transforms.records import Recording
+from transforms.records import Mark, Recording
 from transforms.request import RequestParameters, answer_fingerprint
 
 
@@ -87,5 +87,14 @@ class CutSettings:
             sample_rate=sample_rate,
             voice_format=voice_format,
             bit_rate=formats.BIT_RATES.get(voice_format, 0),
+            fingerprint=answer_fingerprint(self.parameters, engine=engine),
+        )
+
+    def url_key(self, url: str, mark: Mark, engine: str) -> bytes:
+        """By which the answer to a recording that the service fetches itself is recorded."""
+        return url_key(
+            url=url,
+            mark=f"{mark.size_bytes} {mark.modified}",
+            voice_format=self.voice_format,
             fingerprint=answer_fingerprint(self.parameters, engine=engine),
         )

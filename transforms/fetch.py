@@ -18,7 +18,7 @@ from transforms.addresses import is_http
 from transforms.codes import DOWNLOAD_FAILED, NOT_FOUND, PERMISSION_DENIED, READ_FAILED, TOO_LARGE
 from transforms.connections import open_manager, proxy_for
 from transforms.errors import RecordingError, UsageError
-from transforms.records import Stage
+from transforms.records import Mark, Stage
 
 _BLOCK_BYTES = 1 << 20
 _REDIRECTS = 5
@@ -79,7 +79,7 @@ def _manager(scheme: str, proxy_url: str | None) -> PoolManager:
 
 def _http_blocks(url: str, limits: ReadLimits) -> Generator[bytes, None, None]:
     try:
-        response = _get(url, limits)
+        response = _ask("GET", url, limits)
         try:
             if (response.length_remaining or 0) > limits.max_bytes:
                 raise _too_large(url, limits)
@@ -100,14 +100,31 @@ def _http_blocks(url: str, limits: ReadLimits) -> Generator[bytes, None, None]:
         ) from error
 
 
-def _get(url: str, limits: ReadLimits) -> BaseHTTPResponse:
+def mark_of_url(url: str, limits: ReadLimits) -> Mark | None:
+    """What a web server says of a file, by which a change shows without fetching it.
+
+    Returns:
+        Its size with its entity tag or, failing that, its time of change; None where the
+        server tells neither, does not answer, or refuses: it may still answer others.
+    """
+    try:
+        response = _ask("HEAD", url, limits)
+        response.close()
+    except (RecordingError, UsageError, HTTPError, OSError, ValueError):
+        return None
+    modified = response.headers.get("ETag") or response.headers.get("Last-Modified")
+    size = response.headers.get("Content-Length", "")
+    return Mark(int(size), modified) if modified and size.isdecimal() else None
+
+
+def _ask(method: str, url: str, limits: ReadLimits) -> BaseHTTPResponse:
     """Ask for a URL, following redirects to http and https only."""
     silence = min(_SILENCE_SECONDS, limits.max_seconds)
     timeout = Timeout(connect=min(_CONNECT_SECONDS, limits.max_seconds), read=silence)
     target = url
     for _ in range(_REDIRECTS + 1):
         response = _manager(urlsplit(target).scheme, proxy_for(target)).request(
-            "GET",
+            method,
             target,
             redirect=False,
             preload_content=False,

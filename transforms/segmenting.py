@@ -104,6 +104,40 @@ class NormalizeAndCutFn(CrewFn[Recording, "CutRecording | PassedOn | Failure | N
         return None
 
 
+class SegmentCoder(beam.coders.Coder):
+    """Keeps audio out of shuffles: a segment can be handed on inside a stage, and not written.
+
+    Beam asks now and then how large an element is; that is told without writing it.
+    """
+
+    def encode(self, value: Segment) -> bytes:
+        """Refuse.
+
+        Raises:
+            TypeError: always.
+        """
+        raise TypeError(
+            f"a segment of {value.span.audio_uri} would cross a shuffle, which costs seven times its size in "
+            "memory: consume the segments of NormalizeAndCut in the same stage, without a Reshuffle or "
+            "grouping between."
+        )
+
+    def decode(self, encoded: bytes) -> Segment:
+        """There is nothing to decode."""
+        raise TypeError("no segment was ever encoded")
+
+    def estimate_size(self, value: Segment) -> int:
+        """Bytes of its sound."""
+        return 0 if value.audio is None else len(value.audio.raw_data)
+
+    def is_deterministic(self) -> bool:
+        """Segments are no keys."""
+        return False
+
+
+beam.coders.registry.register_coder(Segment, SegmentCoder)
+
+
 class CutRecordings(NamedTuple):
     """What `NormalizeAndCut` puts out."""
 
@@ -124,4 +158,5 @@ class NormalizeAndCut(beam.PTransform):
         outputs = recordings | "Decode, resample and cut" >> beam.ParDo(
             NormalizeAndCutFn(self._settings)
         ).with_outputs(EXTENTS, FAILURES, main="segments")
+        outputs.segments.element_type = Segment  # for its coder: tagged outputs have none by themselves
         return CutRecordings(outputs.segments, outputs[EXTENTS], outputs[FAILURES])

@@ -177,6 +177,22 @@ def test_addresses_are_passed_on_to_the_service_when_asked_for(signature, serve,
     assert service.stats().refused == {}
 
 
+def test_an_address_whose_server_says_that_nothing_changed_is_not_paid_for_again(serve, tmp_path):
+    (tmp_path / "web").mkdir()
+    write_wav(tmp_path / "web" / "a.wav", chatter(2))
+    service = serve()
+    with serving(tmp_path / "web") as address:
+        manifest = write_csv(tmp_path / "m.csv", {"audio": f"{address}/a.wav"})
+        for _ in range(2):
+            assert transcribe(service, tmp_path, manifest, source="url").code == 0
+        assert service.stats().billed == 1
+        write_wav(tmp_path / "web" / "a.wav", chatter(3))
+        assert transcribe(service, tmp_path, manifest, source="url").code == 0
+    assert service.stats().billed == 2
+    [row] = rows(tmp_path / "out", "transcripts")
+    assert (row["text"], row["duration_ms"]) == (heard(chatter(3)), 3000)
+
+
 def test_an_address_that_the_service_cannot_fetch_fails_alone(serve, tmp_path):
     (tmp_path / "web").mkdir()
     write_wav(tmp_path / "web" / "a.wav", chatter(1))

@@ -295,8 +295,8 @@ def _forks_quickly() -> None:
 @pytest.mark.timeout(600)
 class TestPaidOnce(PaidOnce.TestCase):
     settings = settings(
-        max_examples=8,
-        stateful_step_count=8,
+        max_examples=10,
+        stateful_step_count=12,
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )

@@ -11,15 +11,15 @@ import soundfile
 
 from transforms.answer_entry import Planned, PlannedChannel
 from transforms.answer_store import AnswerStore
-from transforms.cut_recording import CutRecording, CutSettings, cut_recording, pass_on
+from transforms.cut_recording import CutRecording, cut_recording, pass_on
+from transforms.cut_settings import CutSettings
 from transforms.engines import EngineChoice
 from transforms.errors import RecordingError
-from transforms.known import Shaping
 from transforms.records import Mark, Recording
 from transforms.request import RequestParameters
 
 RATE = 16_000
-SETTINGS = CutSettings(Shaping("base", EngineChoice("16k_en")), Path("unused"), max_seconds=2)
+SETTINGS = CutSettings(EngineChoice("16k_en"), Path("unused"), max_seconds=2, shaping_base="base")
 
 
 def noise(seconds: float, seed: int = 0) -> np.ndarray:
@@ -155,8 +155,8 @@ def test_a_damaged_plan_is_made_again(tmp_path, record):
     [
         {"parameters": RequestParameters(word_info=2)},
         {"parameters": RequestParameters(hotword_list="beam|5")},
-        {"shaping": Shaping("base", EngineChoice("16k_zh"))},
-        {"shaping": Shaping("base", EngineChoice("8k_en"))},
+        {"engines": EngineChoice("16k_zh")},
+        {"engines": EngineChoice("8k_en")},
         {"voice_format": "mp3"},
     ],
     ids=["words", "hot words", "engine", "rate", "form"],
@@ -174,7 +174,7 @@ def test_what_changes_no_answer_changes_no_key(tmp_path):
     assert keys(recording_of(tmp_path / "b.flac")) == expected
     split = replace(SETTINGS, channels="split")
     assert keys(recording_of(tmp_path / "c.wav"), split) == expected * 2
-    changed = replace(SETTINGS, max_seconds=50, search_seconds=1, shaping=Shaping("other", SETTINGS.engines))
+    changed = replace(SETTINGS, max_seconds=50, search_seconds=1, shaping_base="other")
     assert keys(recording_of(tmp_path / "a.wav", mark=Mark(1, "2"), recording_id="7"), changed) == expected
 
 
@@ -203,10 +203,9 @@ def test_half_a_recording_is_cut_as_far_as_it_goes_and_said_to_be_damaged(tmp_pa
     path = tmp_path / "a.flac"
     soundfile.write(path, noise(4), RATE)
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 3 // 4])
-    settings = replace(SETTINGS, shaping=SETTINGS.shaping)
     recording = recording_of(path, mark=Mark(3, "x"))
     for _ in range(2):
-        cut = cut_recording(recording, settings, record)
+        cut = cut_recording(recording, SETTINGS, record)
         assert cut.damage is not None
         assert (cut.damage.mark, cut.damage.settings) == (Mark(3, "x"), SETTINGS.shaping.of(recording))
         [extent] = cut.extents

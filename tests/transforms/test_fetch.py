@@ -9,7 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from transforms.errors import RecordingError
-from transforms.fetch import ReadLimits, fetch
+from transforms.fetch import ReadLimits, fetch, mark_of_url
+from transforms.records import Mark
 
 BODY = bytes(range(256)) * 1000
 
@@ -34,6 +35,21 @@ class Server(BaseHTTPRequestHandler):
         else:
             self._head(200, **{"Content-Length": len(BODY)} if kind != "unsized" else {})
             self.wfile.write(BODY[:100] if kind == "torn" else BODY)
+
+    def do_HEAD(self):
+        kind, _, rest = self.path.strip("/").partition("/")
+        if kind == "status":
+            self.send_error(int(rest))
+        elif kind == "redirect":
+            self._head(302, Location="/tagged")
+        else:
+            told = {
+                "tagged": {"ETag": '"abc"', "Last-Modified": "yesterday", "Content-Length": 9},
+                "dated": {"Last-Modified": "yesterday", "Content-Length": 9},
+                "unsized": {"ETag": '"abc"'},
+                "plain": {"Content-Length": 9},
+            }
+            self._head(200, **told[kind])
 
     def _head(self, status: int, **headers):
         self.send_response(status)
@@ -156,3 +172,26 @@ def test_a_disk_that_is_full_is_told(server):
 
     with pytest.raises(RecordingError, match="No space left"):
         fetch(f"http://127.0.0.1:{server.server_port}/whole", Full(), limits=ReadLimits(), clock=lambda: 0.0)
+
+
+@pytest.mark.parametrize(
+    ("path", "mark"),
+    [
+        ("tagged", Mark(9, '"abc"')),
+        ("redirect/1", Mark(9, '"abc"')),
+        ("dated", Mark(9, "yesterday")),
+        ("unsized", None),
+        ("plain", None),
+        ("status/403", None),
+        ("status/500", None),
+    ],
+)
+def test_a_mark_is_what_the_server_says_of_a_file_without_sending_it(server, path, mark):
+    assert mark_of_url(f"http://127.0.0.1:{server.server_port}/{path}", ReadLimits()) == mark
+    assert server.seen == []
+
+
+def test_a_server_that_does_not_answer_tells_no_mark(server):
+    server.server_close()
+    assert mark_of_url(f"http://127.0.0.1:{server.server_port}/tagged", ReadLimits()) is None
+    assert mark_of_url("http://[bad", ReadLimits()) is None

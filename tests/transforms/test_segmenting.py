@@ -10,14 +10,13 @@ from apache_beam.testing.util import assert_that, equal_to
 from tests.e2e.sounds import chatter, write_wav
 from transforms.cut_settings import CutSettings
 from transforms.engines import EngineChoice
-from transforms.known import Shaping
 from transforms.records import Recording, Segment
-from transforms.segmenting import NormalizeAndCut, NormalizeAndCutFn
+from transforms.segmenting import NormalizeAndCut, NormalizeAndCutFn, SegmentCoder
 from transforms.stopping import StopReason, StopSignal
 
 
 def settings_for(folder: Path, **changes: object) -> CutSettings:
-    return CutSettings(Shaping("base", EngineChoice(default="16k_en")), coordination=folder, **changes)
+    return CutSettings(EngineChoice(default="16k_en"), coordination=folder, shaping_base="base", **changes)
 
 
 def recording(path: Path) -> Recording:
@@ -90,3 +89,30 @@ def test_a_full_temporary_folder_stops_the_run_and_says_what_to_do(number, tmp_p
     assert reason is not None
     assert (reason.code, "TMPDIR" in reason.message) == ("TemporaryFolderFull", True)
     fn.teardown()
+
+
+def test_segments_that_would_cross_a_shuffle_are_refused(tmp_path):
+    write_wav(tmp_path / "a.wav", chatter(1))
+    pipeline = beam.Pipeline(runner="FnApiRunner")
+    cut = pipeline | beam.Create([recording(tmp_path / "a.wav")]) | NormalizeAndCut(settings_for(tmp_path))
+    _ = cut.segments | beam.Reshuffle()
+    with pytest.raises((TypeError, RuntimeError), match="would cross a shuffle"):
+        pipeline.run()
+
+
+def test_beam_asks_for_the_size_of_a_segment_without_writing_it(tmp_path, monkeypatch):
+    asked = []
+    real = SegmentCoder.estimate_size
+
+    def estimate_size(self: SegmentCoder, value: Segment) -> int:
+        asked.append(real(self, value))
+        return asked[-1]
+
+    monkeypatch.setattr(SegmentCoder, "estimate_size", estimate_size)
+    write_wav(tmp_path / "a.wav", chatter(1))
+    with beam.Pipeline(runner="FnApiRunner") as pipeline:
+        cut = (
+            pipeline | beam.Create([recording(tmp_path / "a.wav")]) | NormalizeAndCut(settings_for(tmp_path))
+        )
+        _ = cut.segments | beam.Map(facts_of)
+    assert asked == [32_000]
