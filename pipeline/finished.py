@@ -120,12 +120,14 @@ def _rows(output: str, table: Table, columns: list[str], ended: set[str]) -> Ite
 def ended_runs(output: str) -> set[str]:
     """Runs that came to their end, whatever their exit code, and so settled their rows.
 
-    A run whose output failed is none of them: rows of it may be missing.
+    A run that broke, or whose output failed, is none of them: rows of it may be missing.
     """
     return {
         record["run_id"]
         for record in _run_records(output)
-        if record["ended_at"] is not None and not (record["stopped"] or "").startswith(f"{OUTPUT_FAILED}:")
+        if record["ended_at"] is not None
+        and record["files"] is not None
+        and not (record["stopped"] or "").startswith(f"{OUTPUT_FAILED}:")
     }
 
 

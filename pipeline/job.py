@@ -156,7 +156,8 @@ def _settle(output: str, ended: RunRecord, reason: StopReason | None, state: Pat
 
     Rows of a run that has not said so prove nothing to the next one.
     """
-    if reason is None or reason.code != OUTPUT_FAILED:
+    written = ended.counts is not None and (reason is None or reason.code != OUTPUT_FAILED)
+    if written:
         # Without its end, so that the next run knows what a kill in here leaves to do.
         write_record(output, replace(ended, ended_at=None))
         settle(output, ended.run_id, ended_runs(output))

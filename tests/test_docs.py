@@ -13,6 +13,7 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from fnmatch import fnmatchcase
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -29,6 +30,7 @@ from pipeline.run_record import RunCounts, RunRecord
 from pipeline.service.faults import FaultKind
 from pipeline.service.server import LocalService
 from pipeline.service.settings import TEST_SECRET_ID, TEST_SECRET_KEY, ServiceSettings
+from pipeline.state import STATE_FOLDER
 from transforms import codes
 from transforms.parts import create_dataset
 from transforms.schemas import Table, columns_markdown, schema_of
@@ -216,7 +218,9 @@ def test_links_lead_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_names_in_the_text_exist(page: Path) -> None:
     text = page.read_text("utf-8")
-    for section, key in re.findall(r"[ `](recognition|audio|segmentation|input|output)\.([a-z_]+)\b", text):
+    for section, key in re.findall(
+        r"[ `](recognition|audio|segmentation|budget|input|output)\.([a-z_]+)\b", text
+    ):
         annotation = Config.model_fields[section].annotation
         assert annotation is not None
         assert key in annotation.model_fields, f"{section}.{key}"
@@ -270,6 +274,23 @@ def test_costs_follow_from_the_prices() -> None:
         ["more" if tier.calls_below is None else f"below {tier.calls_below:,}", str(tier.per_thousand_calls)]
         for tier in prices.tiers
     ]
+
+
+def test_every_requirement_has_its_line() -> None:
+    requirements = re.findall(r'^ +"([A-Za-z][\w-]*)', (ROOT / "setup.py").read_text("utf-8"), re.MULTILINE)
+    assert len(requirements) > 20
+    listed = ", ".join(row[0] for row in rows_of(DOCS / "dependencies.md", starting_with="")).split(", ")
+    assert set(listed) - {"package", "pocketsphinx"} == set(requirements)
+
+
+def test_every_file_of_the_state_has_its_line(desk: Desk) -> None:
+    rows = rows_of(DOCS / "when-it-is-killed.md", starting_with="`")
+    patterns = [row[0].strip("`") for row in rows if len(row) == 3]
+    state = Path("demo-output", STATE_FOLDER)
+    files = [str(path.relative_to(state)) for path in state.rglob("*") if path.is_file()]
+    assert files
+    for name in files:
+        assert any(fnmatchcase(name, pattern) for pattern in patterns), name
 
 
 def test_the_shipped_configurations_are_named() -> None:

@@ -191,7 +191,9 @@ def _read_to_the_end(
     cutters: dict[int, Cutter] = {}
     try:
         for block in normalized:
-            cutters.setdefault(block.channel, Cutter(policy)).push(block.audio)
+            if block.channel not in cutters:
+                cutters[block.channel] = Cutter(policy)
+            cutters[block.channel].push(block.audio)
     except RecordingError:
         # Bytes that could not be read, or are not the expected ones, explain more than
         # what the decoder made of them.

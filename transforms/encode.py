@@ -104,9 +104,15 @@ def _compress(audio: AudioSegment, codec: _Codec, bit_rate: int) -> bytes:
         )
         stream.bit_rate = bit_rate
         samples = np.frombuffer(audio.raw_data, "<i2").reshape(1, -1)
-        frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
-        frame.sample_rate = audio.frame_rate
-        frame.pts = 0
-        for packet in (*stream.encode(frame), *stream.encode(None)):
+        # By the second: the packets of a minute, all alive at once, leave the heap in pieces.
+        for start in range(0, samples.shape[1], audio.frame_rate):
+            frame = av.AudioFrame.from_ndarray(
+                samples[:, start : start + audio.frame_rate], format="s16", layout="mono"
+            )
+            frame.sample_rate = audio.frame_rate
+            frame.pts = start
+            for packet in stream.encode(frame):
+                container.mux(packet)
+        for packet in stream.encode(None):
             container.mux(packet)
     return buffer.getvalue()

@@ -119,7 +119,7 @@ class RecognizeFn(CrewFn[Segment, Settled]):
 
     def task(self, element: Segment) -> Callable[[], Settled]:
         """Settle the segment. Its sound is let go as soon as it is encoded."""
-        return partial(self._settle, element.span, [element])
+        return partial(self._settle, element.span, element.key, [element])
 
     def outputs(self, result: Settled) -> Iterator[Output]:
         """An utterance, a failure, or the span of a segment that was never called."""
@@ -135,26 +135,26 @@ class RecognizeFn(CrewFn[Segment, Settled]):
             self._count.unanswered.inc()
             yield Output(result.value, UNANSWERED)
 
-    def _settle(self, span: Span, parcel: list[Segment]) -> Settled:
+    def _settle(self, span: Span, key: bytes | None, parcel: list[Segment]) -> Settled:
         reply = Reply(Ending.STOPPED, Tally())
 
         def call() -> Utterance | Failure | Span:
             nonlocal reply
-            reply = self._reply_for(parcel.pop())
+            reply = self._reply_for(key, parcel)
             return result_of(span, reply)
 
         value = or_dead_letter(call, stage=Stage.RECOGNIZE, bury=partial(failure_of, span))
         return Settled(value, reply.tally, reply.reused)
 
-    def _reply_for(self, segment: Segment) -> Reply:
-        key = segment.key
-        waiting = [segment]
-        del segment  # or its sound would stay until it is answered
+    def _reply_for(self, key: bytes | None, parcel: list[Segment]) -> Reply:
+        """The reply for the segment in the parcel, which alone holds its sound: it is let go when encoded."""
+        made = Reply(Ending.STOPPED, Tally())
 
         def call() -> Reply:
-            if self._stop.reason() is not None:
-                return Reply(Ending.STOPPED, Tally())
-            return self._caller.settle(self._prepare(waiting.pop()))
+            nonlocal made
+            if self._stop.reason() is None:
+                made = self._caller.settle(self._prepare(parcel.pop()))
+            return made
 
         if self._book is None or key is None:
             return call()
@@ -162,7 +162,7 @@ class RecognizeFn(CrewFn[Segment, Settled]):
             return self._book.settle(key, call, ask_again=self._settings.ask_again)
         except OutputError as error:
             self._stop.stop(StopReason(OUTPUT_FAILED, str(error)))
-            return Reply(Ending.STOPPED, Tally())
+            return Reply(Ending.STOPPED, made.tally)
 
     def _prepare(self, segment: Segment) -> PreparedCall:
         settings = self._settings

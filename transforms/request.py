@@ -7,6 +7,7 @@ Names, ranges and limits are those of the service's documents (API version
 from __future__ import annotations
 
 import binascii
+import io
 import json
 import unicodedata
 from collections.abc import Iterator, Mapping
@@ -116,6 +117,10 @@ def check(
     return tuple(_warnings(parameters, engine))
 
 
+# A multiple of 3: only the last slice may end in padding.
+_BASE64_SLICE_BYTES = 48 * 1024
+
+
 def json_body(parameters: RequestParameters, *, engine: str, voice_format: str, audio: bytes) -> bytes:
     """The body of a call that carries the audio itself.
 
@@ -131,7 +136,18 @@ def json_body(parameters: RequestParameters, *, engine: str, voice_format: str, 
     """
     call = _call_fields(parameters, engine, voice_format, _SOURCE_DATA) | {"DataLen": len(audio)}
     head = json.dumps(call).encode("ascii")[:-1]
-    return b"".join((head, b', "Data": "', binascii.b2a_base64(audio, newline=False), b'"}'))
+    head += b', "Data": "'
+    body = io.BytesIO()
+    # Its end first, so that all its room is taken at once.
+    body.seek(len(head) + (len(audio) + 2) // 3 * 4)
+    body.write(b'"}')
+    body.seek(0)
+    body.write(head)
+    view = memoryview(audio)
+    # Slice by slice: the base64 of the whole would be a second copy as large as the body.
+    for start in range(0, len(view), _BASE64_SLICE_BYTES):
+        body.write(binascii.b2a_base64(view[start : start + _BASE64_SLICE_BYTES], newline=False))
+    return body.getvalue()
 
 
 def json_body_url(parameters: RequestParameters, *, engine: str, voice_format: str, url: str) -> bytes:

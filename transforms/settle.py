@@ -105,8 +105,23 @@ def settle(output: str, run_id: str, ended: Collection[str] | None = None) -> Se
             settled += _drop(parts.folder, part, dropped[part])
         replaced = met if table is Table.FAILURES else transcribed
         for part in parts.older:
-            stale = replaced if ended is None or part.run_id in ended else replaced | proven
+            if ended is None or part.run_id in ended:
+                settled += _drop(parts.folder, part, _rows_of(parts.folder, part, replaced))
+        if ended is not None:
+            settled += _settle_killed(parts, ended, replaced | proven)
+    return settled
+
+
+def _settle_killed(parts: _TableParts, ended: Collection[str], stale: set[bytes]) -> Settled:
+    """Of what killed runs wrote, keep what nobody has better: of each recording the latest run's rows."""
+    settled = Settled()
+    stale = set(stale)
+    for run_id in sorted({part.run_id for part in parts.older} - set(ended), reverse=True):
+        met: set[bytes] = set()
+        for part in (each for each in parts.older if each.run_id == run_id):
+            met.update(_digest(uri) for (uri,) in _rows(parts.folder, part, ("audio_uri",)))
             settled += _drop(parts.folder, part, _rows_of(parts.folder, part, stale))
+        stale |= met
     return settled
 
 

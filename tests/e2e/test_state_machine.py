@@ -20,7 +20,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from numpy.typing import NDArray
 
 from pipeline.config_load import load
@@ -125,14 +125,16 @@ class PaidOnce(RuleBasedStateMachine):
         self.service = LocalService(ServiceSettings(latency_ms=(5, 40)))
         self.service.start()
         self.model = Model()
-        self.settled = False
         self.changes = 0
-        write_wav(self.input / "e.wav", sound(0))  # never touched: a corpus is not empty
-        self.put_down("e.wav", 0)
+        self.add_and_change({"a.wav": 0, "b.wav": 1, "kept.wav": 3})  # the last is never touched
 
     def teardown(self) -> None:
-        self.service.stop()
-        shutil.rmtree(self.folder)
+        try:
+            self.run_twice("words")
+            self.no_more_is_paid_than_there_was_to_pay_for()
+        finally:
+            self.service.stop()
+            shutil.rmtree(self.folder)
 
     def put_down(self, name: str, content: int) -> None:
         self.model.corpus[name] = content
@@ -141,10 +143,11 @@ class PaidOnce(RuleBasedStateMachine):
         self.changes += 1
         os.utime(self.input / name, ns=(10**18, 10**18 + self.changes))
 
-    @rule(name=st.sampled_from(NAMES), content=st.sampled_from(CONTENTS))
-    def add_or_change(self, name: str, content: int) -> None:
-        write_wav(self.input / name, sound(content))
-        self.put_down(name, content)
+    @rule(changed=st.dictionaries(st.sampled_from(NAMES), st.sampled_from(CONTENTS), min_size=2))
+    def add_and_change(self, changed: dict[str, int]) -> None:
+        for name, content in changed.items():
+            write_wav(self.input / name, sound(content))
+            self.put_down(name, content)
 
     @rule(name=st.sampled_from(NAMES))
     def remove(self, name: str) -> None:
@@ -183,7 +186,7 @@ class PaidOnce(RuleBasedStateMachine):
             self.model.finish(request)
         self.check_rows()
 
-    @rule(options=st.sampled_from(sorted(OPTIONS)), calls=st.integers(0, 4), later_ms=st.integers(0, 60))
+    @rule(options=st.sampled_from(sorted(OPTIONS)), calls=st.integers(1, 9), later_ms=st.integers(0, 60))
     def kill(self, options: str, calls: int, later_ms: int) -> None:
         request, changes = OPTIONS[options]
         self.model.begin(request)
@@ -211,16 +214,15 @@ class PaidOnce(RuleBasedStateMachine):
             content = bytearray(log.read_bytes())
             content[position] ^= 1 << bit
             log.write_bytes(content)
-            self.lose(sum(start <= position < end for start, end in answers))
+            self.model.spare += sum(start <= position < end for start, end in answers)
 
     @rule(share=st.floats(0, 1, exclude_max=True))
     def truncate(self, share: float) -> None:
         log, position, answers = self.place_in_a_log(share)
         if log is not None:
             os.truncate(log, position)
-            self.lose(sum(end > position for _, end in answers))
+            self.model.spare += sum(end > position for _, end in answers)
 
-    @precondition(lambda self: self.model.written)
     @rule(options=st.sampled_from(sorted(OPTIONS)))
     def run_twice(self, options: str) -> None:
         self.run_to_the_end(options, verify=False)
@@ -240,9 +242,6 @@ class PaidOnce(RuleBasedStateMachine):
     def run_here(self, **changes: object) -> int | None:
         given = options_of(self.service, **self.common(changes))
         return run(request_of(given, self.input, self.output)).exit_code
-
-    def lose(self, answers: int) -> None:
-        self.model.spare += answers
 
     def place_in_a_log(self, share: float) -> tuple[Path | None, int, list[tuple[int, int]]]:
         """A log, a byte of it, and where its answers lie."""
@@ -295,7 +294,7 @@ def _forks_quickly() -> None:
 @pytest.mark.timeout(600)
 class TestPaidOnce(PaidOnce.TestCase):
     settings = settings(
-        max_examples=10,
+        max_examples=16,
         stateful_step_count=12,
         deadline=None,
         suppress_health_check=list(HealthCheck),

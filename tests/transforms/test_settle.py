@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.dataset as ds
@@ -184,3 +185,31 @@ def test_after_each_run_each_key_has_one_row(
             expected[uri] = {(uri, index, run_id) for other, index in keys if other == uri}
         found = rows(output, Table.SEGMENTS, "audio_uri", "segment_index", "run_id")
         assert found == sorted(row for rows_of_uri in expected.values() for row in rows_of_uri)
+
+
+def test_of_what_two_killed_runs_wrote_the_latest_stays(tmp_path: Path) -> None:
+    write(tmp_path, "k1", [utterance_of("/a", 0), utterance_of("/a", 1), utterance_of("/b", 0)])
+    write(tmp_path, "k2", [utterance_of("/a", 0)])
+    write(tmp_path, "r3", [])
+    settle(str(tmp_path), "r3", ended=set())
+    assert rows(tmp_path, Table.SEGMENTS, "audio_uri", "segment_index", "run_id") == [
+        ("/a", 0, "k2"),
+        ("/b", 0, "k1"),
+    ]
+
+
+def test_rows_of_a_killed_run_go_where_one_that_ended_has_the_recording(tmp_path: Path) -> None:
+    write(tmp_path, "ended", [utterance_of("/a", 0), transcript_of("/a")])
+    write(tmp_path, "killed", [utterance_of("/a", 0), utterance_of("/b", 0)])
+    settle(str(tmp_path), "now", ended={"ended"})
+    assert rows(tmp_path, Table.SEGMENTS, "audio_uri", "run_id") == [("/a", "ended"), ("/b", "killed")]
+
+
+def test_a_run_with_nothing_but_failures_gives_up_no_older_text(tmp_path: Path) -> None:
+    write(tmp_path, "old", [utterance_of("/a", 0), transcript_of("/a")])
+    hollow = replace(transcript_of("/a"), text="", failed_segments=1, status=Status.PARTIAL)
+    write(tmp_path, "new", [failure_of("/a", 0), hollow, replace(hollow, audio_uri="/b")])
+    settle(str(tmp_path), "new")
+    assert rows(tmp_path, Table.TRANSCRIPTS, "audio_uri", "run_id") == [("/a", "old"), ("/b", "new")]
+    assert rows(tmp_path, Table.SEGMENTS, "audio_uri", "run_id") == [("/a", "old")]
+    assert rows(tmp_path, Table.FAILURES, "audio_uri", "run_id") == [("/a", "new")]
