@@ -20,7 +20,7 @@ from pathlib import Path
 
 from pipeline.config_load import load
 from pipeline.job_settings import shaping_of
-from pipeline.run_record import RunRecord, write_record
+from pipeline.run_record import RunCounts, RunRecord, write_record
 from pipeline.service.settings import TEST_SECRET_ID, TEST_SECRET_KEY
 from transforms.folders import dataset_folder
 from transforms.listing import Sources, list_recordings
@@ -65,7 +65,15 @@ def make_finished(folder: Path, recordings: int) -> None:
         writer.add(transcript_row(transcript, RUN_ID))
     writer.flush()
     write_record(
-        output, RunRecord(RUN_ID, "2026-01-01T00:00:00+00:00", {}, ended_at="2026-01-01T01:00:00+00:00")
+        output,
+        RunRecord(
+            RUN_ID,
+            "2026-01-01T00:00:00",
+            load(None).config.model_dump(mode="json"),
+            "2026-01-01T01:00:00",
+            0,
+            RunCounts(),
+        ),
     )
 
 

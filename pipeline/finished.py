@@ -15,13 +15,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-import pyarrow.parquet as pq
-
 from pipeline.outcome import ExitCode
 from transforms.addresses import parse_crc32c
-from transforms.folders import dataset_folder
+from transforms.folders import OutputError, dataset_folder
 from transforms.known import recording_digest
-from transforms.parts import Part
+from transforms.parts import Part, reading
 from transforms.records import Mark, Status
 from transforms.schemas import Table
 from transforms.settle import settle
@@ -112,8 +110,8 @@ def _rows(output: str, table: Table, columns: list[str], ended: set[str]) -> Ite
         part = Part.of_name(name)
         if part is None or part.run_id not in ended:
             continue
-        with folder.open(name) as file:
-            for batch in pq.ParquetFile(file).iter_batches(batch_size=_ROWS, columns=columns):
+        with reading(folder, part) as file:
+            for batch in file.iter_batches(batch_size=_ROWS, columns=columns):
                 yield from batch.to_pylist()
 
 
@@ -168,5 +166,11 @@ def _run_records(output: str) -> list[dict[str, Any]]:
     for name in sorted(folder.names()):
         if name.endswith(".json"):
             with folder.open(name) as file:
-                found.append(json.load(file))
+                try:
+                    found.append(json.load(file))
+                except ValueError as error:
+                    raise OutputError(
+                        f"runs/{name}: cannot read what this run did ({error}). If the file is damaged, move "
+                        "it away and run the command again: its recordings are read again, not called for."
+                    ) from error
     return found

@@ -13,7 +13,7 @@ class ExitCode(IntEnum):
         UNFORESEEN: anything that nobody thought of.
         USAGE: wrong usage or configuration; nothing was started.
         SOME_FAILED: finished; what failed stands in ``failures``.
-        STOPPED: stopped before the end: account, credentials, signal, outage or
+        STOPPED: stopped before the end: account, credentials, budget, signal, outage or
             full disk. What was paid for is kept, the same command continues.
     """
 

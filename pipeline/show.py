@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import PurePath
 
-import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
@@ -14,7 +13,7 @@ from rich.text import Text
 from pipeline.run_record import RunRecord
 from transforms.addresses import display_name
 from transforms.folders import dataset_folder
-from transforms.parts import Part
+from transforms.parts import Part, reading
 from transforms.schemas import Table
 
 MOST_ROWS = 20
@@ -99,8 +98,8 @@ def _rows(output: str, table: Table, run_id: str) -> Iterator[dict[str, object]]
         part = Part.of_name(name)
         if part is None or part.run_id != run_id:
             continue
-        with folder.open(name) as file:
-            for batch in pq.ParquetFile(file).iter_batches(batch_size=MOST_ROWS):
+        with reading(folder, part) as file:
+            for batch in file.iter_batches(batch_size=MOST_ROWS):
                 yield from batch.to_pylist()
 
 

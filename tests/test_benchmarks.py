@@ -18,12 +18,16 @@ REFERENCES = {
     "encode": ["wav (reference)"],
     "memory": ["wav: 2 x 5 min (reference)", "of 400 MiB"],
     "rate": ["the quota (reference)", "one call at a time (reference)"],
+    "record_cost": ["no record (reference)"],
+    "rerun": ["listing alone s"],
 }
 ROWS = {
     "client_cpu": ["240,000 bytes", "1,888,044 bytes"],
     "encode": ["mp3", "ogg-opus", "At 600,000 bytes auto sends", "At 2,250,000 bytes auto sends"],
     "memory": ["wav: 2 x 5 min (reference)", "wav: 4 x 5 min"],
     "rate": ["one call at a time (reference)", "the job, 48 calls"],
+    "record_cost": ["recorded before it is handed on"],
+    "rerun": ["       300 ", "     3,000 "],
 }
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -20,7 +21,7 @@ from transforms.errors import UsageError
 from transforms.folders import Folder, OutputError, dataset_folder
 from transforms.schemas import SCHEMA_VERSION, Table, schema_of, version_of
 
-__all__ = ["OutputError", "Part", "PartWriter", "Rolling", "create_dataset", "parquet_bytes"]
+__all__ = ["OutputError", "Part", "PartWriter", "Rolling", "create_dataset", "parquet_bytes", "reading"]
 
 # Sorts before the parts, so that readers take the table's schema from it.
 _SCHEMA_PART = "part-0-schema.parquet"
@@ -183,6 +184,23 @@ def create_dataset(output: str) -> None:
                 f"{output}: {table.value}/ has schema version {found}, this release writes {SCHEMA_VERSION}. "
                 f"The two are never mixed: choose another --output."
             )
+
+
+@contextmanager
+def reading(folder: Folder, part: Part) -> Iterator[pq.ParquetFile]:
+    """A part, open to be read.
+
+    Raises:
+        OutputError: it cannot be read, now or while inside.
+    """
+    with folder.open(part.name) as file:
+        try:
+            yield pq.ParquetFile(file)
+        except (OSError, pa.ArrowException) as error:
+            raise OutputError(
+                f"{part.name}: cannot read this part of the dataset ({error}). If the file is damaged, move "
+                f"it away and run the same command again."
+            ) from error
 
 
 def parquet_bytes(table: pa.Table) -> bytes:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from array import array
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -19,8 +18,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from transforms.folders import Folder, OutputError, dataset_folder
-from transforms.parts import Part
+from transforms.folders import Folder, dataset_folder
+from transforms.parts import Part, reading
 from transforms.schemas import KEY_COLUMNS, Table
 
 _BATCH_ROWS = 4096
@@ -255,7 +254,7 @@ def _drop(folder: Folder, part: Part, dropped: Collection[int]) -> Settled:
     sink = pa.BufferOutputStream()
     kept_rows = first_row = 0
     with (
-        _parquet(folder, part) as file,
+        reading(folder, part) as file,
         pq.ParquetWriter(sink, file.schema_arrow, compression="zstd") as writer,
     ):
         for batch in file.iter_batches(batch_size=_BATCH_ROWS):
@@ -274,21 +273,9 @@ def _drop(folder: Folder, part: Part, dropped: Collection[int]) -> Settled:
 
 def _rows(folder: Folder, part: Part, columns: Iterable[str]) -> Iterator[_Row]:
     names = list(columns)
-    with _parquet(folder, part) as file:
+    with reading(folder, part) as file:
         for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=names):
             yield from zip(*(batch.column(name).to_pylist() for name in names), strict=True)
-
-
-@contextmanager
-def _parquet(folder: Folder, part: Part) -> Iterator[pq.ParquetFile]:
-    with folder.open(part.name) as file:
-        try:
-            yield pq.ParquetFile(file)
-        except (OSError, pa.ArrowException) as error:
-            raise OutputError(
-                f"{part.name}: cannot read this part of the dataset ({error}). If the file is damaged, move "
-                f"it away and run the same command again."
-            ) from error
 
 
 def _digest(address: str) -> bytes:

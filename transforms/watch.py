@@ -52,7 +52,7 @@ class Watch:
                 EVERY_PAYLOAD_REFUSED,
                 f"the first {self.refused_alike} segments were all refused with {self.code}: the "
                 "configuration is likely wrong. Compare recognition.engine and recognition.voice_format "
-                "with the recordings. If it lay with the account, add input.retry_failed=all to the next run.",
+                "with the recordings. If it lay elsewhere, set input.retry_failed=all for the next run.",
             )
         if self.given_up >= ENOUGH:
             return StopReason(

@@ -22,7 +22,7 @@ def test_recordings_cross_the_shuffle_whatever_their_names(tmp_path):
     named = os.fsdecode(names[0])
 
     def mark_of(location: bytes) -> Mark:
-        return Mark(0, str(os.stat(location).st_mtime_ns))
+        return Mark(0, str(Path(os.fsdecode(location)).stat().st_mtime_ns))
 
     def plain(location: bytes) -> Recording:
         name = location.decode(errors="backslashreplace")
