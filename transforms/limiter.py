@@ -9,16 +9,15 @@ microseconds. The kernel frees both when a process dies.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import struct
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 from transforms import pace
+from transforms.file_lock import FileLock
 from transforms.pace import PacePolicy, PaceState
 
 _STATE = struct.Struct("<ddd")
@@ -56,8 +55,8 @@ class HostLimiter:
         self._policy = policy
         self._clock = clock
         self._sleep = sleep
-        self._turn = _FileLock(folder / "turn")
-        self._state = _FileLock(folder / "pace")
+        self._turn = FileLock(folder / "turn")
+        self._state = FileLock(folder / "pace")
 
     def acquire(self) -> float:
         """Wait for the next permit; returns the seconds waited."""
@@ -92,22 +91,3 @@ class HostLimiter:
         with self._state:
             after = step(self._policy, self._read(now), now)
             os.pwrite(self._state.fd, _STATE.pack(after.next_at, after.ceiling, after.refused_at), 0)
-
-
-class _FileLock:
-    """Excludes the threads of this process and every other process."""
-
-    def __init__(self, path: Path) -> None:
-        self.fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        self._threads = threading.Lock()
-
-    def __enter__(self) -> None:
-        self._threads.acquire()
-        fcntl.flock(self.fd, fcntl.LOCK_EX)
-
-    def __exit__(self, *_: object) -> None:
-        fcntl.flock(self.fd, fcntl.LOCK_UN)
-        self._threads.release()
-
-    def close(self) -> None:
-        os.close(self.fd)
