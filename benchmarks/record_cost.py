@@ -42,7 +42,7 @@ class Instant:
         """The same for every call."""
         return ANSWER
 
-    def acquire(self) -> float:
+    def acquire(self, stopped: Callable[[], bool]) -> float:
         """Every call may go."""
         return 0.0
 

@@ -105,6 +105,8 @@ def run(
     if print_config:
         typer.echo(resolved_yaml(loaded.config), nl=False)
         return
+    if "" in [*(inputs or ()), *(manifests or ()), output]:
+        raise UsageError("An empty --input, --manifest or --output: is a variable of the shell not set?")
     if not inputs and not manifests:
         raise UsageError("Nothing to transcribe: give --input PATTERN or --manifest FILE.")
     if output is None:

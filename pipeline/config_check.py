@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -10,6 +9,7 @@ from urllib.parse import urlsplit
 from pipeline.config import Config
 from pipeline.config_errors import shown
 from transforms import formats, request
+from transforms.addresses import is_loopback
 from transforms.client import ClientSettings
 from transforms.engines import sample_rate_of
 from transforms.errors import UsageError
@@ -80,20 +80,11 @@ def _endpoint_problems(config: Config) -> Iterator[str]:
         yield f"{error} It is {shown(endpoint)}."
         return
     parts = urlsplit(endpoint)
-    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         yield (
             f"recognition.endpoint is {endpoint!r}; use https: over plain http the audio and the temporary "
             "token would travel openly (http is for a service on this machine only)."
         )
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False  # a name, which may lead anywhere
 
 
 def _signature_problems(config: Config) -> Iterator[str]:

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
 from pipeline.outcome import ExitCode
+from transforms import codes
 from transforms.addresses import parse_crc32c
 from transforms.folders import OutputError, dataset_folder
 from transforms.known import recording_digest
@@ -28,19 +29,30 @@ from transforms.stopping import OUTPUT_FAILED
 RetryFailed = Literal["passing", "all"]
 
 _ROWS = 8192
+_IDENTITY = ("audio_uri", "audio_crc32c", "size_bytes", "modified", "settings")
 
 
 @dataclass(slots=True)
 class _Failures:
-    """What failed of one address: whether to try again, and how many segments are settled so."""
+    """What one run found to fail of one address.
+
+    Attributes:
+        try_again: some of it may succeed now.
+        segments: how many segments failed for good.
+        whole: identities of recordings that failed for good as a whole.
+    """
 
     try_again: bool = False
-    settled_segments: int = 0
+    segments: int = 0
     whole: list[tuple[Mark, str, int | None]] = field(default_factory=list)
 
 
 def finished_recordings(output: str, retry_failed: RetryFailed) -> Iterator[tuple[bytes, bool]]:
     """Digests (`known.recording_digest`) of what needs no reading, and whether something of it failed.
+
+    A transcript is finished together with the failures of the run that wrote it. A
+    failure that another run met at the address is one of other bytes or options, or of
+    the surroundings: the recording is read again, which costs no call and mends the rows.
 
     Args:
         output: OUTPUT, with its folders made.
@@ -49,49 +61,50 @@ def finished_recordings(output: str, retry_failed: RetryFailed) -> Iterator[tupl
     """
     ended = ended_runs(output)
     failed = _failures(output, ended, retry_failed)
-    unfinished: set[str] = {uri for uri, found in failed.items() if found.try_again}
-    open_segments: dict[str, int] = defaultdict(int)
-    columns = ["audio_uri", "audio_crc32c", "failed_segments", "status", "size_bytes", "modified", "settings"]
+    runs_of: dict[str, set[str]] = defaultdict(set)
+    for uri, run_id in failed:
+        runs_of[uri].add(run_id)
+    missing: dict[tuple[str, str], int] = defaultdict(int)
+    columns = (*_IDENTITY, "failed_segments", "status", "run_id")
     for row in _rows(output, Table.TRANSCRIPTS, columns, ended):
         if row["status"] == Status.PARTIAL.value:
-            open_segments[row["audio_uri"]] += row["failed_segments"]
-    for uri, missing in open_segments.items():
-        if missing != failed.get(uri, _Failures()).settled_segments:
-            unfinished.add(uri)
+            missing[row["audio_uri"], row["run_id"]] += row["failed_segments"]
+    nothing = _Failures()
+    transcribed = set()
     for row in _rows(output, Table.TRANSCRIPTS, columns, ended - _runs_that_may_lack_channels(output)):
-        if row["size_bytes"] is not None and row["audio_uri"] not in unfinished:
-            crc32c = None if row["audio_crc32c"] is None else parse_crc32c(row["audio_crc32c"])
-            failing = row["audio_uri"] in failed
-            for digest in _digests(row["audio_uri"], _mark(row), row["settings"], crc32c):
-                yield digest, failing
-    for uri, found in failed.items():
-        if not found.try_again:
+        uri, run_id = row["audio_uri"], row["run_id"]
+        found = failed.get((uri, run_id), nothing)
+        settled = not found.try_again and missing.get((uri, run_id), 0) == found.segments
+        if uri in runs_of:
+            transcribed.add(uri)
+        if settled and runs_of.get(uri, {run_id}) == {run_id} and row["size_bytes"] is not None:
+            for digest in _digests(*_identity(row)):
+                yield digest, uri in runs_of
+    for (uri, _), found in failed.items():
+        if uri not in transcribed and not found.try_again:
             for mark, settings, crc32c in found.whole:
                 for digest in _digests(uri, mark, settings, crc32c):
                     yield digest, True
 
 
-def _failures(output: str, ended: set[str], retry_failed: RetryFailed) -> dict[str, _Failures]:
-    failed: dict[str, _Failures] = defaultdict(_Failures)
-    columns = [
-        "audio_uri",
-        "audio_crc32c",
-        "segment_index",
-        "retryable",
-        "size_bytes",
-        "modified",
-        "settings",
-    ]
+def _failures(output: str, ended: set[str], retry_failed: RetryFailed) -> dict[tuple[str, str], _Failures]:
+    """By address and run."""
+    failed: dict[tuple[str, str], _Failures] = defaultdict(_Failures)
+    columns = (*_IDENTITY, "segment_index", "retryable", "code", "run_id")
     for row in _rows(output, Table.FAILURES, columns, ended):
-        found = failed[row["audio_uri"]]
+        found = failed[row["audio_uri"], row["run_id"]]
         if row["retryable"] or retry_failed == "all":
             found.try_again = True
         elif row["segment_index"] is not None:
-            found.settled_segments += 1
-        elif row["size_bytes"] is not None:
-            crc32c = None if row["audio_crc32c"] is None else parse_crc32c(row["audio_crc32c"])
-            found.whole.append((_mark(row), row["settings"], crc32c))
+            found.segments += 1
+        elif row["code"] in codes.FOLLOW_FROM_BYTES and row["size_bytes"] is not None:
+            found.whole.append(_identity(row)[1:])
     return failed
+
+
+def _identity(row: dict[str, Any]) -> tuple[str, Mark, str, int | None]:
+    crc32c = None if row["audio_crc32c"] is None else parse_crc32c(row["audio_crc32c"])
+    return row["audio_uri"], Mark(row["size_bytes"], row["modified"]), row["settings"], crc32c
 
 
 def _digests(uri: str, mark: Mark, settings: str, crc32c: int | None) -> Iterator[bytes]:
@@ -100,18 +113,14 @@ def _digests(uri: str, mark: Mark, settings: str, crc32c: int | None) -> Iterato
         yield recording_digest(uri, mark, settings, crc32c)
 
 
-def _mark(row: dict[str, Any]) -> Mark:
-    return Mark(row["size_bytes"], row["modified"])
-
-
-def _rows(output: str, table: Table, columns: list[str], ended: set[str]) -> Iterator[dict[str, Any]]:
+def _rows(output: str, table: Table, columns: Sequence[str], ended: set[str]) -> Iterator[dict[str, Any]]:
     folder = dataset_folder(output, table.value)
     for name in folder.names():
         part = Part.of_name(name)
         if part is None or part.run_id not in ended:
             continue
         with reading(folder, part) as file:
-            for batch in file.iter_batches(batch_size=_ROWS, columns=columns):
+            for batch in file.iter_batches(batch_size=_ROWS, columns=list(columns)):
                 yield from batch.to_pylist()
 
 
@@ -136,6 +145,12 @@ def _runs_that_may_lack_channels(output: str) -> set[str]:
         for record in _run_records(output)
         if record["exit_code"] == ExitCode.STOPPED and record["configuration"]["audio"]["channels"] == "split"
     }
+
+
+def continues_a_run(output: str) -> bool:
+    """Whether the newest run did not come to a good end, so that the next one continues it."""
+    records = _run_records(output)
+    return bool(records) and records[-1]["exit_code"] not in (ExitCode.DONE, ExitCode.SOME_FAILED)
 
 
 def finish_settling(output: str, now: datetime) -> None:

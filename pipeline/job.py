@@ -14,20 +14,29 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipeline.config import Config
 from pipeline.config_load import load_prices
-from pipeline.finished import ended_runs, finish_settling, finished_recordings
+from pipeline.finished import continues_a_run, ended_runs, finish_settling, finished_recordings
 from pipeline.graph import Job, build
 from pipeline.job_settings import Places, Request, job_of, shaping_of
 from pipeline.outcome import ExitCode
 from pipeline.run_record import RunCounts, RunRecord, new_run_id, write_record
 from pipeline.runner import beam_options, counts_of, runner_of, workers_of
 from pipeline.signals import stopping_on_signals
-from pipeline.state import compact_answers, coordination_folder, held, prove_writable, state_folder
-from transforms.budget import Budget
+from pipeline.state import (
+    chain_of_runs,
+    compact_answers,
+    coordination_folder,
+    held,
+    lock_folder,
+    prove_writable,
+    state_folder,
+)
+from transforms.client import SentenceClient
 from transforms.credentials import EnvironmentCredentials
 from transforms.folders import OutputError
 from transforms.known import Skipping, write_known
 from transforms.listing import check_sources
 from transforms.parts import create_dataset
+from transforms.recognize import JOB_BROKE
 from transforms.settle import settle
 from transforms.stopping import OUTPUT_FAILED, StopReason, StopSignal
 
@@ -60,12 +69,14 @@ def run(request: Request, *, now: Callable[[], datetime] = utc_now) -> RunRecord
         configuration=request.config.model_dump(mode="json"),
     )
     state = state_folder(request.output, request.config.output.state)
-    with held(state, record.run_id), coordination_folder(state) as coordination:
+    lock = lock_folder(request.output, state)
+    with held(lock, record.run_id), coordination_folder(state) as coordination:
         create_dataset(request.output)
         prove_writable(state)
         compact_answers(state, if_more_than=_MANY_LOGS)
         finish_settling(request.output, now())
-        places = Places(coordination, state)
+        chain = chain_of_runs(state, continues=continues_a_run(request.output))
+        places = Places(coordination, state, chain)
         job = job_of(
             request,
             record.run_id,
@@ -74,12 +85,14 @@ def run(request: Request, *, now: Callable[[], datetime] = utc_now) -> RunRecord
             skipping=_skipping(request, places),
             max_calls=max_calls_of(request.config),
         )
+        SentenceClient(job.recognition.client, EnvironmentCredentials()).close()
         write_record(request.output, record)
         stop = StopSignal(places.coordination)
         with stopping_on_signals(stop):
             counts = _run_graph(job, options, stop)
-            ended = ended_record(record, counts, stop.reason(), now())
-            _settle(request.output, ended, stop.reason(), state)
+            reason = stop.reason()
+            ended = ended_record(record, counts, reason, now())
+            _settle(request, ended, reason, state)
     return ended
 
 
@@ -143,7 +156,8 @@ def _run_graph(job: Job, options: PipelineOptions, stop: StopSignal) -> RunCount
         result = pipeline.run()
         result.wait_until_finish()
     except (RuntimeError, OutputError):
-        if stop.reason() is None:
+        reason = stop.reason()
+        if reason is None or reason.code == JOB_BROKE:
             raise
         # Whoever stopped the run has told why; the runner only wraps it.
         _log.debug("the job ended early", exc_info=True)
@@ -151,19 +165,20 @@ def _run_graph(job: Job, options: PipelineOptions, stop: StopSignal) -> RunCount
     return counts_of(result)
 
 
-def _settle(output: str, ended: RunRecord, reason: StopReason | None, state: Path) -> None:
+def _settle(request: Request, ended: RunRecord, reason: StopReason | None, state: Path) -> None:
     """Leave one row for each key, then say that the run has ended: in this order.
 
     Rows of a run that has not said so prove nothing to the next one.
     """
+    output = request.output
     written = ended.counts is not None and (reason is None or reason.code != OUTPUT_FAILED)
     if written:
         # Without its end, so that the next run knows what a kill in here leaves to do.
         write_record(output, replace(ended, ended_at=None))
-        settle(output, ended.run_id, ended_runs(output))
+        settle(output, ended.run_id, ended_runs(output), shaping_of(request.config).base)
     write_record(output, ended)
     if reason is None:
-        budget = Budget(state, None)
-        budget.reset()
-        budget.close()
-        compact_answers(state)
+        try:
+            compact_answers(state)
+        except OutputError as error:
+            _log.warning("the record of paid answers was left as it is, which costs nothing: %s", error)

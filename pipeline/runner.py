@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 from collections.abc import Sequence
 
@@ -10,7 +11,7 @@ from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions,
 from apache_beam.portability import python_urns
 from apache_beam.portability.api import beam_runner_api_pb2
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
-from apache_beam.runners.runner import PipelineResult, PipelineRunner
+from apache_beam.runners.runner import PipelineResult, PipelineRunner, create_runner
 
 from pipeline.run_record import RunCounts
 from transforms.errors import UsageError
@@ -18,6 +19,8 @@ from transforms.errors import UsageError
 DEFAULT_RUNNER = "FnApiRunner"
 """DirectRunner takes Prism where its binary can be downloaded and FnApiRunner elsewhere:
 the same command would run on another engine with and without a network."""
+
+_LOCAL_RUNNERS = ("fnapirunner", "directrunner", "switchingdirectrunner")
 
 REFUSED_RUNNERS = {
     "daskrunner": "it reports success and writes nothing",
@@ -41,7 +44,29 @@ def beam_options(flags: Sequence[str]) -> PipelineOptions:
             f"--runner={standard.runner} is refused: {REFUSED_RUNNERS[name]}. "
             f"Leave it out ({DEFAULT_RUNNER}) or name another."
         )
+    workers = options.view_as(DirectOptions).direct_num_workers
+    if workers < 0:
+        raise UsageError(f"--direct_num_workers={workers}: expected 0 (one for each core) or more.")
+    try:
+        create_runner(standard.runner)
+    except (ValueError, ImportError) as error:
+        raise UsageError(f"--runner={standard.runner} cannot be used: {error}") from error
+    if name in _LOCAL_RUNNERS:
+        _refuse_unknown(flags)
     return options
+
+
+def _refuse_unknown(flags: Sequence[str]) -> None:
+    """Refuse options that none of Beam's own classes knows; it would pass over them in silence."""
+    parser = argparse.ArgumentParser(allow_abbrev=False, add_help=False, conflict_handler="resolve")
+    pending: list[type[PipelineOptions]] = [PipelineOptions]
+    while pending:
+        kind = pending.pop()
+        pending += kind.__subclasses__()
+        kind._add_argparse_args(parser)
+    _, unknown = parser.parse_known_args(list(flags))
+    if unknown:
+        raise UsageError(f"Apache Beam knows no option {' '.join(unknown)}; what follows -- goes to it.")
 
 
 class SteadyRunner(FnApiRunner):

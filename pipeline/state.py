@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import socket
 from collections.abc import Iterator
@@ -18,9 +19,11 @@ from pathlib import Path
 from transforms.addresses import is_uri
 from transforms.answer_book import ANSWERS
 from transforms.answer_store import AnswerStore
+from transforms.budget import Budget
 from transforms.errors import UsageError
 from transforms.file_lock import FileLock
 from transforms.folders import OutputError
+from transforms.stopping import StopSignal
 
 STATE_FOLDER = ".beamscribe"
 
@@ -47,6 +50,33 @@ def state_folder(output: str, configured: str | None) -> Path:
         raise UsageError(
             f"{folder} cannot be made: {error}. Choose another --output or output.state."
         ) from error
+    return folder
+
+
+def lock_folder(output: str, state: Path) -> Path:
+    """Where the lock of an output lies: in OUTPUT itself where that is on this machine.
+
+    It also remembers where the state is, and refuses another place: answers that are
+    recorded elsewhere would be paid for again.
+
+    Raises:
+        UsageError: the state of this output lies elsewhere.
+        OutputError: the folder cannot be written.
+    """
+    if is_uri(output):
+        return state
+    folder = Path(output) / STATE_FOLDER
+    place = folder / "state"
+    with _disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        if not place.exists():
+            place.write_text(str(state.resolve()), encoding="utf-8")
+        known = place.read_text(encoding="utf-8")
+    if known != str(state.resolve()) and Path(known).is_dir():
+        raise UsageError(
+            f"The paid answers of {output} are recorded in {known}, not in {state}: set output.state to that "
+            f"folder, or move it and delete {place}."
+        )
     return folder
 
 
@@ -80,13 +110,35 @@ def coordination_folder(folder: Path) -> Iterator[Path]:
 
     The lock must be held.
     """
-    shared = folder / "running"
-    shutil.rmtree(shared, ignore_errors=True)
-    shared.mkdir()
+    shutil.rmtree(folder / "running", ignore_errors=True)
+    shared = folder / "running" / secrets.token_hex(4)
+    stop = StopSignal(shared)
+    with _disk_errors(folder):
+        shared.mkdir(parents=True)
+        stop.prepare()
+        alive = stop.watch_over()
     try:
         yield shared
     finally:
-        shutil.rmtree(shared, ignore_errors=True)
+        stop.close()
+        alive.close()
+        shutil.rmtree(folder / "running", ignore_errors=True)
+
+
+def chain_of_runs(folder: Path, *, continues: bool) -> str:
+    """The name of a run and the unfinished ones that it continues; a new one resets the budget.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    name = folder / "chain"
+    with _disk_errors(folder):
+        if not continues or not name.exists():
+            budget = Budget(folder, None)
+            budget.reset()
+            budget.close()
+            name.write_text(secrets.token_hex(8), encoding="utf-8")
+        return name.read_text(encoding="utf-8")
 
 
 def prove_writable(folder: Path) -> None:

@@ -6,6 +6,7 @@ import base64
 import binascii
 import os
 import re
+from ipaddress import ip_address
 from urllib.parse import unquote_to_bytes
 
 _SCHEME = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -22,6 +23,16 @@ def is_uri(address: str | bytes) -> bool:
 def is_http(address: str | bytes) -> bool:
     """Tell whether an address is an http or https URL."""
     return os.fsencode(address).lower().startswith((b"http://", b"https://"))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host's name or address is this machine's own; a name may lead anywhere."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 def audio_uri_of(location: bytes) -> str:

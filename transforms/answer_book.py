@@ -18,6 +18,7 @@ from transforms.answer_record import AnswerRecord
 from transforms.answer_store import AnswerStore
 from transforms.calling import Ending, Reply, Tally
 from transforms.codes import Verdict, classify
+from transforms.folders import OutputError
 from transforms.once import KeyLocks, Once
 
 ANSWERS = "answers"
@@ -38,6 +39,8 @@ class AnswerBook:
         self.record = record
         self._locks = locks
         self._once: Once[Reply] = Once()
+        self._asked_again: set[bytes] = set()
+        self._broken: OutputError | None = None
 
     def settle(self, key: bytes, call: Callable[[], Reply], *, ask_again: bool = False) -> Reply:
         """The reply for a segment: the recorded one, that of an equal one in flight, or a new one.
@@ -64,11 +67,22 @@ class AnswerBook:
             known = self._known(key, ask_again)
             if known is not None:
                 return known
+            if self._broken is not None:
+                raise self._broken  # what cannot be recorded is not paid for
             reply = call()
+            if ask_again:
+                self._asked_again.add(key)
             entry = _entry_of(key, reply)
             if entry is not None:
-                self.record.add(entry)
+                self._add(entry)
             return reply
+
+    def _add(self, entry: Entry) -> None:
+        try:
+            self.record.add(entry)
+        except OutputError as error:
+            self._broken = error
+            raise
 
     def _known(self, key: bytes, ask_again: bool) -> Reply | None:
         found = self.record.find(key)
@@ -83,7 +97,7 @@ class AnswerBook:
             )
         if isinstance(found, Refused):
             empty = classify(found.code, found.message) is Verdict.EMPTY
-            if ask_again and not empty:
+            if ask_again and not empty and key not in self._asked_again:
                 return None
             error = ServiceError(found.code, found.message, found.request_id)
             ending = Ending.EMPTY if empty else Ending.FAILED

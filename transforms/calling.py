@@ -136,10 +136,10 @@ class Caller:
         history = CallHistory()
         error: ServiceError | None = None
         throttled = False
-        while self._stop.reason() is None:
-            waited = self._limiter.acquire()
+        while not self._stopped():
+            waited = self._limiter.acquire(self._stopped)
             tally.throttled_seconds += waited if throttled else 0.0
-            if self._stop.reason() is not None or not self._reserve():
+            if self._stopped() or not self._reserve():
                 break
             try:
                 answer = self._send(call, tally)
@@ -161,6 +161,9 @@ class Caller:
             tally.retried.append(error.code)
             self._stop.wait(decision.delay_seconds)
         return self._reply(Ending.STOPPED, tally, error=error, retryable=True)
+
+    def _stopped(self) -> bool:
+        return self._stop.reason() is not None
 
     def _reserve(self) -> bool:
         if self._budget is None or self._budget.reserve():

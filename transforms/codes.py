@@ -35,6 +35,11 @@ NO_ENGINE_FOR_LANGUAGE: Final = "NoEngineForLanguage"
 SAMPLES_UNACCOUNTED: Final = "SamplesUnaccounted"
 UNFORESEEN: Final = "Unforeseen"
 
+FOLLOW_FROM_BYTES: Final = frozenset(
+    {NOT_AUDIO, NO_AUDIO_STREAM, NO_SAMPLES, DECODE_FAILED, DAMAGED, EMPTY_FILE, NO_SUCH_CHANNEL}
+)
+"""Failures that stay as long as the recording's bytes and the options do; of others nobody knows."""
+
 # Failures of a call that never became an answer of the service.
 CONNECTION_FAILED: Final = "ConnectionFailed"
 CONNECTION_RESET: Final = "ConnectionReset"

@@ -66,9 +66,14 @@ class Crew(Generic[Origin, Result]):
             self._open -= 1
             yield origin, future.result()
 
+    @property
+    def busy(self) -> bool:
+        """Whether something was begun and not taken yet."""
+        return self._open > 0
+
     def close(self) -> None:
-        """Begin nothing more; does not wait for what is going on."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """Begin nothing more, and wait for what is going on: it may be paid for."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,6 @@ from transforms.hold import Hold
 from transforms.keys import plan_key
 from transforms.normalize import Normalized, normalize
 from transforms.records import Extent, Failure, Recording, Segment, Span, Stage
-from transforms.request import answer_fingerprint
 from transforms.sound import sound_of
 from transforms.source import Checked, ChecksumReader, open_source, verify
 
@@ -144,19 +143,26 @@ def cut_recording(
 def pass_on(recording: Recording, settings: CutSettings) -> PassedOn:
     """Let the service fetch the recording: one segment, whose length it will tell.
 
-    Its answer has a key only where the server says by what the content is known:
-    an address alone may hold something else tomorrow.
+    Its answer is known by what the server says of the content; where it says nothing, by
+    the unfinished run alone, for an address may hold something else tomorrow.
 
     Raises:
-        RecordingError: no engine is configured for its language.
+        RecordingError: no engine is configured for its language, or one channel was asked for.
     """
     engine = settings.engines.engine_for(recording.language)
     url = recording.location.decode()
+    if recording.channel is not None:
+        raise RecordingError(
+            Stage.READ,
+            codes.NO_SUCH_CHANNEL,
+            f"{url}: channel {recording.channel} was asked for, and the service takes a whole file from an "
+            "address. Leave recognition.source at data for it, or the channel out of the manifest.",
+        )
     mark = mark_of_url(url, settings.limits)
     extent = Extent(
         audio_uri=recording.audio_uri,
         audio_crc32c=None,
-        channel=recording.channel or 0,
+        channel=0,
         engine=engine,
         sample_rate=sample_rate_of(engine),
         duration_samples=0,
@@ -167,8 +173,7 @@ def pass_on(recording: Recording, settings: CutSettings) -> PassedOn:
         settings=settings.shaping.of(recording),
     )
     span = Span(recording.audio_uri, None, extent.channel, 0, 0, 0, extent.sample_rate, engine)
-    key = None if mark is None else settings.url_key(url, mark, engine)
-    return PassedOn((extent,), Segment(span, url=url, key=key))
+    return PassedOn((extent,), Segment(span, url=url, key=settings.url_key(url, mark, engine)))
 
 
 def failure_of(recording: Recording, settings: CutSettings, error: RecordingError) -> Failure:
@@ -226,7 +231,7 @@ def _plan(
         search_samples=policy.search_samples,
         voice_format=settings.voice_format,
         max_payload_bytes=settings.max_payload_bytes,
-        fingerprint=answer_fingerprint(settings.parameters, engine=engine),
+        fingerprint=settings.fingerprint(engine),
     )
     known = None if record is None else record.find_plan(key)
     if known is not None and _fits(known, cutters, sample_rate):

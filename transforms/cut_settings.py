@@ -12,7 +12,7 @@ from transforms import formats
 from transforms.cuts import CutPolicy
 from transforms.engines import EngineChoice
 from transforms.fetch import ReadLimits
-from transforms.keys import answer_key, url_key
+from transforms.keys import Fingerprint, answer_key, url_key
 from transforms.known import Shaping
 from transforms.normalize import ChannelChoice
 from transforms.records import Mark, Recording
@@ -37,6 +37,10 @@ class CutSettings:
         limits: of size and time, for what is downloaded.
         by_url: pass http(s) addresses on to the service instead of downloading.
         threads: how many recordings are decoded at once.
+        chain: stands for the content of an address whose server tells no mark: the name
+            of the run and the unfinished ones that it continues.
+        local_service: whether a service on this machine answers, whose answers are
+            never those of the real one.
         shaping_base: digest of all options that shape the rows (`known.settings_digest`).
     """
 
@@ -53,6 +57,8 @@ class CutSettings:
     by_url: bool = False
     threads: int = 1
     shaping_base: str = ""
+    chain: str = ""
+    local_service: bool = False
 
     @property
     def shaping(self) -> Shaping:
@@ -87,14 +93,19 @@ class CutSettings:
             sample_rate=sample_rate,
             voice_format=voice_format,
             bit_rate=formats.BIT_RATES.get(voice_format, 0),
-            fingerprint=answer_fingerprint(self.parameters, engine=engine),
+            fingerprint=self.fingerprint(engine),
         )
 
-    def url_key(self, url: str, mark: Mark, engine: str) -> bytes:
+    def url_key(self, url: str, mark: Mark | None, engine: str) -> bytes:
         """By which the answer to a recording that the service fetches itself is recorded."""
         return url_key(
             url=url,
-            mark=f"{mark.size_bytes} {mark.modified}",
+            mark=f"during {self.chain}" if mark is None else f"{mark.size_bytes} {mark.modified}",
             voice_format=self.voice_format,
-            fingerprint=answer_fingerprint(self.parameters, engine=engine),
+            fingerprint=self.fingerprint(engine),
         )
+
+    def fingerprint(self, engine: str) -> Fingerprint:
+        """Everything but the audio that can change an answer."""
+        local = (("beamscribe.local_service", 1),) if self.local_service else ()
+        return (*answer_fingerprint(self.parameters, engine=engine), *local)

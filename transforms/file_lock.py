@@ -24,11 +24,17 @@ class FileLock:
 
     def __enter__(self) -> None:
         self._threads.acquire()
-        fcntl.flock(self.fd, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(self.fd, fcntl.LOCK_EX)
+        except BaseException:
+            self._threads.release()
+            raise
 
     def __exit__(self, *_: object) -> None:
-        fcntl.flock(self.fd, fcntl.LOCK_UN)
-        self._threads.release()
+        try:
+            fcntl.flock(self.fd, fcntl.LOCK_UN)
+        finally:
+            self._threads.release()
 
     def try_to_hold(self) -> bool:
         """Take the lock until the process ends or `close`; False where another has it."""
@@ -38,6 +44,11 @@ class FileLock:
             return False
         return True
 
+    def let_go(self) -> None:
+        """Give back what `try_to_hold` took."""
+        fcntl.flock(self.fd, fcntl.LOCK_UN)
+
     def close(self) -> None:
         """Give the file, and so the lock, back."""
         os.close(self.fd)
+        self.fd = -1  # or a late caller would write into whatever gets the number next

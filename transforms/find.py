@@ -61,7 +61,7 @@ class _ListRecordings(beam.DoFn):
         """List them all.
 
         Raises:
-            UsageError: a mistake in a manifest, for which `check_manifest` looks beforehand.
+            UsageError: a mistake in a manifest, for which `check_sources` looks beforehand.
         """
         known = None if self._skipping is None else self._skipping.open()
         for recording in list_recordings(self._sources, on_other=self._others.inc):

@@ -43,6 +43,9 @@ _MP3_SAMPLES_PER_FRAME = 576
 # Beyond the samples: the encoder's delay and padding, and LAME's info frame.
 _MP3_EXTRA_FRAMES = 5
 _CONTAINER_BYTES = 4096
+_AAC: Final = ("m4a", "aac")
+# The encoder's delay and the padding of the last frame, which the service counts as audio.
+_AAC_DELAY_SAMPLES = 3 * 1024
 # How far the encoders overshot their rate over 20 s of noise, clicks, tones and
 # sweeps: libopus (variable) by 25 % at most, ffmpeg's aac by 9 %.
 _OVERSHOOT = MappingProxyType({"ogg-opus": 1.5, "m4a": 1.25, "aac": 1.25})
@@ -106,6 +109,8 @@ def max_samples(voice_format: str, sample_rate: int, *, max_payload_bytes: int, 
     longest = min(
         math.floor(min(max_seconds, _LIMIT_SECONDS) * sample_rate), _LIMIT_SECONDS * sample_rate - 1
     )
+    if voice_format in _AAC:
+        longest = min(longest, _LIMIT_SECONDS * sample_rate - _AAC_DELAY_SAMPLES)
     candidates = _AUTO_ORDER if voice_format == AUTO else (voice_format,)
     fitting = max(_longest_within(name, sample_rate, max_payload_bytes, longest) for name in candidates)
     if fitting < sample_rate:

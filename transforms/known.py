@@ -63,7 +63,12 @@ class Shaping:
             engine = self.engines.engine_for(recording.language)
         except RecordingError:
             engine = ""  # it failed, and may not when an engine is added
-        return settings_digest(self.base, engine, recording.channel)
+        return settings_of_rows(self.base, engine, recording.channel, recording.recording_id)
+
+
+def settings_of_rows(base: str, engine: str, channel: int | None, recording_id: str | None) -> str:
+    """The column ``settings`` of a recording's rows; ``channel`` is None unless one was asked for."""
+    return settings_digest(base, engine, channel, recording_id)
 
 
 class Standing(Enum):

@@ -20,14 +20,16 @@ from transforms import pace
 from transforms.file_lock import FileLock
 from transforms.pace import PacePolicy, PaceState
 
+_LOOK_UP_SECONDS = 0.2
+
 _STATE = struct.Struct("<ddd")
 
 
 class Limiter(Protocol):
     """Lets calls go no faster than the quota, and learns from refusals."""
 
-    def acquire(self) -> float:
-        """Wait for the next permit; returns the seconds waited."""
+    def acquire(self, stopped: Callable[[], bool]) -> float:
+        """Wait for the next permit, or until there is no use in one; returns the seconds waited."""
 
     def refused(self) -> None:
         """Note that the service refused a call for its frequency."""
@@ -58,14 +60,19 @@ class HostLimiter:
         self._turn = FileLock(folder / "turn")
         self._state = FileLock(folder / "pace")
 
-    def acquire(self) -> float:
-        """Wait for the next permit; returns the seconds waited."""
+    def acquire(self, stopped: Callable[[], bool] = lambda: False) -> float:
+        """Wait for the next permit; returns the seconds waited.
+
+        Args:
+            stopped: asked now and then; once it says so the wait ends, without a permit.
+        """
         came = self._clock()
         with self._turn:
-            while (wait := self._next_at() - self._clock()) > 0:
-                self._sleep(wait)
+            while not stopped() and (wait := self._next_at() - self._clock()) > 0:
+                self._sleep(min(wait, _LOOK_UP_SECONDS))
             now = self._clock()
-            self._change(pace.went, now)
+            if not stopped():
+                self._change(pace.went, now)
         return now - came
 
     def refused(self) -> None:

@@ -13,7 +13,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from transforms.addresses import audio_uri_of, display_name, is_http, is_uri, locate, uri_text
 from transforms.errors import UsageError
-from transforms.manifest import check_manifest, read_manifest
+from transforms.manifest import read_manifest
 from transforms.records import Mark, Recording
 from transforms.walk import Glob, files_beneath, has_magic, split_glob
 
@@ -75,8 +75,7 @@ def check_sources(sources: Sources) -> None:
     """
     if not sources.patterns and not sources.manifests:
         raise UsageError("Nothing to transcribe: give --input PATTERN or --manifest FILE.")
-    for manifest in sources.manifests:
-        check_manifest(_from_base(manifest, sources.base))
+    _check_manifests(sources)
     for pattern in sources.patterns:
         _check_pattern(pattern, sources.base)
 
@@ -91,13 +90,42 @@ def _every_recording(sources: Sources, on_other: Callable[[int], None]) -> Itera
 
 
 def _is_new(recording: Recording, seen: set[bytes]) -> bool:
-    """Remember a recording by 16 bytes, however long its address."""
-    key = f"{recording.channel}\0{recording.audio_uri}".encode()
-    digest = hashlib.blake2b(key, digest_size=16).digest()
-    if digest in seen:
-        return False
-    seen.add(digest)
-    return True
+    """Remember a recording by 16 bytes, however long its address.
+
+    A pattern that finds what a manifest has asked for, by channel or whole, finds nothing new.
+    """
+    digests = [_digest(recording.location, recording.channel), _digest(recording.location, "any channel")]
+    new = digests[0] not in seen and (recording.channel is not None or digests[1] not in seen)
+    seen.update(digests if recording.channel is not None else digests[:1])
+    return new
+
+
+def _digest(location: bytes, *details: object) -> bytes:
+    return hashlib.blake2b(repr((location, details)).encode(), digest_size=16).digest()
+
+
+def _check_manifests(sources: Sources) -> None:
+    """Read every manifest to its end; no two rows may ask for one recording in two ways."""
+    asked: set[bytes] = set()
+    for manifest in sources.manifests:
+        for recording in read_manifest(_from_base(manifest, sources.base)):
+            where, channel = recording.location, recording.channel
+            same = _digest(
+                where, channel, recording.language, recording.recording_id, recording.expected_crc32c
+            )
+            if same in asked:
+                continue
+            other = "some channel" if channel is None else None
+            if _digest(where, channel) in asked or _digest(where, other) in asked:
+                raise UsageError(
+                    f"Manifest {display_name(manifest)}: {recording.audio_uri} is asked for twice, with "
+                    "another language, id or crc32c, or once whole and once by channel. The dataset has one "
+                    "row for each recording and channel: keep one of the two rows."
+                )
+            asked.add(same)
+            asked.add(_digest(where, channel))
+            if channel is not None:
+                asked.add(_digest(where, "some channel"))
 
 
 def _from_base(address: str, base: str) -> str:

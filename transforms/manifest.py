@@ -82,18 +82,6 @@ def read_manifest(path_or_uri: str) -> Iterator[Recording]:
         raise UsageError(f"Manifest {name} names no recording: it has no row under its header.")
 
 
-def check_manifest(path_or_uri: str) -> int:
-    """Read a manifest to its end, so that no mistake in it shows only during a run.
-
-    Returns:
-        How many recordings it names, repeated ones included.
-
-    Raises:
-        UsageError: as `read_manifest` does.
-    """
-    return sum(1 for _ in read_manifest(path_or_uri))
-
-
 @contextmanager
 def _open(path_or_uri: str, name: str) -> Iterator[BinaryIO]:
     try:

@@ -36,6 +36,8 @@ from transforms.request import RequestParameters
 from transforms.retry import RetryPolicy, RetryQuota
 from transforms.stopping import OUTPUT_FAILED, StopReason, StopSignal
 
+JOB_BROKE = "JobBroke"
+
 FAILURES = "failures"
 UNANSWERED = "unanswered"
 
@@ -108,7 +110,9 @@ class RecognizeFn(CrewFn[Segment, Settled]):
         )
 
     def teardown(self) -> None:
-        """Let it go."""
+        """Let it go, when no call needs it any more."""
+        if self._crew.busy:
+            self._stop.stop(StopReason(JOB_BROKE, "the job broke while calls were in flight"))
         super().teardown()
         self._client.close()
         self._limiter.close()

@@ -7,25 +7,20 @@ but never misses one.
 
 from __future__ import annotations
 
-from array import array
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
-from hashlib import blake2b
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from transforms.folders import Folder, dataset_folder
+from transforms.known import settings_of_rows
+from transforms.part_rows import TableParts, digest_of, hash_of, rows, rows_of
 from transforms.parts import Part, reading
 from transforms.schemas import KEY_COLUMNS, Table
 
 _BATCH_ROWS = 4096
-
-_Row = tuple[Any, ...]  # the values of some columns of a row
-_Hashes = np.ndarray[tuple[int], np.dtype[np.uint64]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +45,9 @@ class Settled:
         )
 
 
-def settle(output: str, run_id: str, ended: Collection[str] | None = None) -> Settled:
+def settle(
+    output: str, run_id: str, ended: Collection[str] | None = None, shaping_base: str | None = None
+) -> Settled:
     """Makes the rows that a run wrote replace those that were there before.
 
     Rows of other runs go by their ``audio_uri``: segments and transcripts when this run
@@ -71,6 +68,9 @@ def settle(output: str, run_id: str, ended: Collection[str] | None = None) -> Se
         ended: the runs that ended before; of any other, rows of recordings that one of
             these has transcribed are dropped, for they may be half of what they were.
             None if all ended.
+        shaping_base: the options of the run (`known.Shaping`): channels that were asked for
+            by themselves, under the same options and of the same bytes, stay beside those
+            that the run transcribed.
 
     Returns:
         What changed.
@@ -78,7 +78,7 @@ def settle(output: str, run_id: str, ended: Collection[str] | None = None) -> Se
     Raises:
         OutputError: a part could not be read or written.
     """
-    tables = {table: _TableParts.find(dataset_folder(output, table.value), table, run_id) for table in Table}
+    tables = {table: TableParts.find(dataset_folder(output, table.value), table, run_id) for table in Table}
     own = {table: parts.own_keys() for table, parts in tables.items()}
     transcripts = tables[Table.TRANSCRIPTS]
     hollow = _hollow_addresses(transcripts)
@@ -88,6 +88,7 @@ def settle(output: str, run_id: str, ended: Collection[str] | None = None) -> Se
         part.run_id not in ended for parts in tables.values() for part in parts.older
     )
     proven = _proven_addresses(transcripts, ended) if ended is not None and killed else set()
+    standing = set() if shaping_base is None else _standing_channels(transcripts, shaping_base)
     better = _addresses_among(transcripts, hollow) if hollow else set()
     settled = Settled()
     for table, parts in tables.items():
@@ -100,151 +101,86 @@ def settle(output: str, run_id: str, ended: Collection[str] | None = None) -> Se
                     dropped[part].add(number)
         for part in parts.own:
             if table is Table.TRANSCRIPTS:
-                dropped[part] |= _rows_of(parts.folder, part, better)
+                dropped[part] |= rows_of(parts.folder, part, better)
             settled += _drop(parts.folder, part, dropped[part])
         replaced = met if table is Table.FAILURES else transcribed
         for part in parts.older:
             if ended is None or part.run_id in ended:
-                settled += _drop(parts.folder, part, _rows_of(parts.folder, part, replaced))
+                settled += _drop(parts.folder, part, rows_of(parts.folder, part, replaced, standing))
         if ended is not None:
             settled += _settle_killed(parts, ended, replaced | proven)
     return settled
 
 
-def _settle_killed(parts: _TableParts, ended: Collection[str], stale: set[bytes]) -> Settled:
-    """Of what killed runs wrote, keep what nobody has better: of each recording the latest run's rows."""
+def _settle_killed(parts: TableParts, ended: Collection[str], stale: set[bytes]) -> Settled:
+    """Of what killed runs wrote, keep what nobody has better: of each key the latest run's row."""
     settled = Settled()
-    stale = set(stale)
+    later: set[int] = set()
     for run_id in sorted({part.run_id for part in parts.older} - set(ended), reverse=True):
-        met: set[bytes] = set()
+        met: set[int] = set()
         for part in (each for each in parts.older if each.run_id == run_id):
-            met.update(_digest(uri) for (uri,) in _rows(parts.folder, part, ("audio_uri",)))
-            settled += _drop(parts.folder, part, _rows_of(parts.folder, part, stale))
-        stale |= met
+            dropped = rows_of(parts.folder, part, stale)
+            for number, key in enumerate(rows(parts.folder, part, KEY_COLUMNS[parts.table])):
+                met.add(hash_of(key))
+                if hash_of(key) in later:
+                    dropped.add(number)
+            settled += _drop(parts.folder, part, dropped)
+        later |= met
     return settled
 
 
-def _hollow_addresses(transcripts: _TableParts) -> set[bytes]:
+def _hollow_addresses(transcripts: TableParts) -> set[bytes]:
     """Recordings of which this run has nothing but failures: no reason to give up older text."""
     hollow: set[bytes] = set()
     answered: set[bytes] = set()
     for part in transcripts.own:
-        for uri, segments, failed in _rows(
+        for uri, segments, failed in rows(
             transcripts.folder, part, ("audio_uri", "segments", "failed_segments")
         ):
-            (hollow if segments and failed == segments else answered).add(_digest(uri))
+            (hollow if segments and failed == segments else answered).add(digest_of(uri))
     return hollow - answered
 
 
-def _addresses_among(transcripts: _TableParts, addresses: Collection[bytes]) -> set[bytes]:
+def _addresses_among(transcripts: TableParts, addresses: Collection[bytes]) -> set[bytes]:
     """Those of the addresses that older runs have transcripts of."""
     return {
         digest
         for part in transcripts.older
-        for (uri,) in _rows(transcripts.folder, part, ("audio_uri",))
-        if (digest := _digest(uri)) in addresses
+        for (uri,) in rows(transcripts.folder, part, ("audio_uri",))
+        if (digest := digest_of(uri)) in addresses
     }
 
 
-def _proven_addresses(transcripts: _TableParts, ended: Collection[str]) -> set[bytes]:
+def _proven_addresses(transcripts: TableParts, ended: Collection[str]) -> set[bytes]:
     """Recordings of which a run that ended has the rows whole: those of killed runs are not needed."""
     return {
-        _digest(uri)
+        digest_of(uri)
         for part in transcripts.older
         if part.run_id in ended
-        for (uri,) in _rows(transcripts.folder, part, ("audio_uri",))
+        for (uri,) in rows(transcripts.folder, part, ("audio_uri",))
     }
 
 
-@dataclass(frozen=True, slots=True)
-class _OwnKeys:
-    """What a run wrote into a table: digests of its recordings, a hash for each row's key."""
-
-    addresses: set[bytes]
-    hashes: _Hashes
-
-
-@dataclass(frozen=True, slots=True)
-class _TableParts:
-    """The parts of one table: of the run that ended, and of all others."""
-
-    folder: Folder
-    table: Table
-    own: Sequence[Part]
-    older: Sequence[Part]
-
-    @classmethod
-    def find(cls, folder: Folder, table: Table, run_id: str) -> _TableParts:
-        parts = _current_parts(folder)
-        own = [part for part in parts if part.run_id == run_id]
-        return cls(folder, table, own, [part for part in parts if part.run_id != run_id])
-
-    def own_keys(self) -> _OwnKeys:
-        """The keys of the own rows, in little memory."""
-        addresses: set[bytes] = set()
-        hashes = array("Q")
-        for part in self.own:
-            for key in _rows(self.folder, part, KEY_COLUMNS[self.table]):
-                addresses.add(_digest(key[0]))
-                hashes.append(_hash(key))
-        return _OwnKeys(addresses, np.array(hashes, dtype=np.uint64))
-
-    def keyed_rows(self, hashes: Collection[int], *more_columns: str) -> Iterator[tuple[Part, int, _Row]]:
-        """Part, number and values of those own rows whose key has one of ``hashes``."""
-        if not hashes:
-            return
-        columns = KEY_COLUMNS[self.table]
-        for part in self.own:
-            for number, row in enumerate(_rows(self.folder, part, (*columns, *more_columns))):
-                if _hash(row[: len(columns)]) in hashes:
-                    yield part, number, row
-
-    def keys_among(self, hashes: Collection[int]) -> set[_Row]:
-        """The keys of own rows that have one of ``hashes``."""
-        return {key for _, _, key in self.keyed_rows(hashes)}
-
-    def repeated_rows(self, hashes: _Hashes) -> defaultdict[Part, set[int]]:
-        """The own rows to drop so that each key stays once, the latest answer of it."""
-        values, counts = np.unique(hashes, return_counts=True)
-        # Hashes of 8 bytes may collide: they only choose the rows that are compared in full.
-        suspects = set(values[counts > 1].tolist())
-        latest = ("recognized_at",) if self.table is Table.SEGMENTS else ()
-        width = len(KEY_COLUMNS[self.table])
-        best: dict[_Row, tuple[_Row, Part, int]] = {}
-        dropped: defaultdict[Part, set[int]] = defaultdict(set)
-        for part, number, row in self.keyed_rows(suspects, *latest):
-            key, rank = row[:width], row[width:]
-            known = best.get(key)
-            if known is not None and known[0] > rank:
-                dropped[part].add(number)
-                continue
-            if known is not None:
-                dropped[known[1]].add(known[2])
-            best[key] = (rank, part, number)
-        return dropped
-
-
-def _current_parts(folder: Folder) -> list[Part]:
-    """The parts of a folder, after removing those that a killed `settle` had replaced already."""
-    newest: dict[tuple[str, str], Part] = {}
-    found = [part for name in folder.names() if (part := Part.of_name(name))]
-    for part in sorted(found, key=lambda part: part.rewrites):
-        replaced = newest.get((part.run_id, part.token))
-        if replaced:
-            folder.remove(replaced.name)
-        newest[part.run_id, part.token] = part
-    return list(newest.values())
-
-
-def _rows_of(folder: Folder, part: Part, addresses: Collection[bytes]) -> set[int]:
-    """The numbers of a part's rows whose recording is among ``addresses``."""
-    if not addresses:
-        return set()
-    return {
-        number
-        for number, (uri,) in enumerate(_rows(folder, part, ("audio_uri",)))
-        if _digest(uri) in addresses
-    }
+def _standing_channels(transcripts: TableParts, shaping_base: str) -> set[tuple[bytes, int | None]]:
+    """Channels of older runs that were asked for by themselves and are as good as those of this run."""
+    own: dict[bytes, tuple[str | None, set[int]]] = {}
+    for part in transcripts.own:
+        for uri, channel, crc32c in rows(transcripts.folder, part, ("audio_uri", "channel", "audio_crc32c")):
+            own.setdefault(digest_of(uri), (crc32c, set()))[1].add(channel)
+    columns = ("audio_uri", "channel", "audio_crc32c", "engine", "id", "settings")
+    standing: set[tuple[bytes, int | None]] = set()
+    for part in transcripts.older:
+        for uri, channel, crc32c, engine, recording_id, settings in rows(transcripts.folder, part, columns):
+            digest = digest_of(uri)
+            own_crc32c, own_channels = own.get(digest, (None, set()))
+            asked_for = settings_of_rows(shaping_base, engine, channel, recording_id)
+            if (
+                digest in own
+                and channel not in own_channels
+                and (crc32c, settings) == (own_crc32c, asked_for)
+            ):
+                standing.add((digest, channel))
+    return standing
 
 
 def _drop(folder: Folder, part: Part, dropped: Collection[int]) -> Settled:
@@ -269,18 +205,3 @@ def _drop(folder: Folder, part: Part, dropped: Collection[int]) -> Settled:
     return Settled(
         first_row - kept_rows, parts_rewritten=int(kept_rows > 0), parts_removed=int(kept_rows == 0)
     )
-
-
-def _rows(folder: Folder, part: Part, columns: Iterable[str]) -> Iterator[_Row]:
-    names = list(columns)
-    with reading(folder, part) as file:
-        for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=names):
-            yield from zip(*(batch.column(name).to_pylist() for name in names), strict=True)
-
-
-def _digest(address: str) -> bytes:
-    return blake2b(address.encode(), digest_size=16).digest()
-
-
-def _hash(key: _Row) -> int:
-    return int.from_bytes(blake2b(repr(key).encode(), digest_size=8).digest(), "little")

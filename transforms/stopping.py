@@ -12,13 +12,20 @@ import json
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from transforms.file_lock import FileLock
 
 OUTPUT_FAILED = "OutputFailed"
 """The code of the reason when what is paid for cannot be written."""
 
 _POLL_SECONDS = 0.2
+_SPARE_BYTES = 4096
+
+# What this process knows, by the signal's file.
+_reasons: dict[Path, StopReason] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,29 +56,79 @@ class StopSignal:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._path = folder / "stop.json"
+        self._spare = folder / "stop.spare"
+        self._alive = folder / "alive"
+        self._watched: FileLock | None = None
         self._clock = clock
         self._sleep = sleep
-        self._known: StopReason | None = None
+
+    def prepare(self) -> None:
+        """Take the room that `stop` needs, so that it works on a full disk too.
+
+        Raises:
+            OSError: there is no room now.
+        """
+        with self._spare.open("wb") as file:
+            file.write(b" " * _SPARE_BYTES)
+            file.flush()
+            os.fsync(file.fileno())
 
     def stop(self, reason: StopReason) -> None:
-        """Stop the run, unless it is stopping already."""
-        written = self._path.with_name(f".stop-{os.getpid()}-{id(reason)}")
-        written.write_text(json.dumps(asdict(reason)), encoding="utf-8")
-        try:
-            os.link(written, self._path)
-        except FileExistsError:
-            pass
-        finally:
-            written.unlink()
+        """Stop the run, unless it is stopping already. Never raises.
+
+        Where not even the spare file can be written, the threads of this process know it.
+        """
+        _reasons.setdefault(self._path, reason)
+        own = self._spare.with_name(f"stop.{os.getpid()}.{id(reason)}")
+        with suppress(OSError):
+            if not self._spare.exists() and not self._path.exists():
+                self.prepare()
+            self._spare.rename(own)  # one process gets it, and its reason is the first
+            short = StopReason(reason.code, reason.message[: _SPARE_BYTES // 8])
+            with own.open("r+b") as file:
+                file.write(json.dumps(asdict(short)).encode().ljust(_SPARE_BYTES))
+            own.rename(self._path)
 
     def reason(self) -> StopReason | None:
         """Why the run stops; None while it goes on."""
-        if self._known is None and self._path.exists():
-            self._known = StopReason(**json.loads(self._path.read_text(encoding="utf-8")))
-        return self._known
+        known = _reasons.get(self._path)
+        if known is None and self._path.exists():
+            known = StopReason(**json.loads(self._path.read_text(encoding="utf-8")))
+            _reasons[self._path] = known
+        if known is None and self._launcher_is_gone():
+            known = StopReason("LauncherGone", "the process that started the run has ended")
+            _reasons[self._path] = known
+        return known
+
+    def watch_over(self) -> FileLock:
+        """What the launcher holds while it lives: workers stop calling when it is gone.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        alive = FileLock(self._alive)
+        alive.try_to_hold()
+        return alive
+
+    def _launcher_is_gone(self) -> bool:
+        if self._watched is None:
+            if not self._alive.exists():
+                return False
+            self._watched = FileLock(self._alive)
+        if not self._watched.try_to_hold():
+            return False
+        self._watched.let_go()
+        return True
 
     def wait(self, seconds: float) -> None:
         """Sleep, but wake soon after the run stops."""
         until = self._clock() + seconds
         while self.reason() is None and (left := until - self._clock()) > 0:
             self._sleep(min(left, _POLL_SECONDS))
+
+    def close(self) -> None:
+        """Forget what this process knows of it; the folder may be used again."""
+        _reasons.pop(self._path, None)
+        if self._watched is not None:
+            self._watched.close()
+            self._watched = None

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from ipaddress import ip_address
 from typing import Final
 
 import urllib3
 
 from pipeline.service.refusal import ServiceFault
+from transforms.addresses import is_loopback
 
 MAX_DOWNLOAD_BYTES: Final = 3_000_000
 """The largest file, by the documents (3 MB)."""
@@ -41,7 +41,7 @@ def download(
     total = 0
     try:
         host = urllib3.util.parse_url(url).host or ""
-        if not allow_public and not _is_loopback(host):
+        if not allow_public and not is_loopback(host):
             raise _failed(f"this service downloads from its own machine only, not from {host!r}")
         with urllib3.PoolManager(retries=False, timeout=_TIMEOUT_S) as pool:
             response = pool.request("GET", url, preload_content=False, redirect=False)
@@ -59,15 +59,6 @@ def download(
     except urllib3.exceptions.HTTPError as error:
         raise _failed(type(error).__name__) from error
     return b"".join(blocks)
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def _failed(reason: str) -> ServiceFault:

@@ -14,6 +14,7 @@ from pipeline.service.ledger import Ledger, ReceivedCall, ServiceStats
 from pipeline.service.recognizers import DigestRecognizer, Recognizer, ScriptRecognizer, read_script
 from pipeline.service.settings import ServiceSettings
 from pipeline.service.sphinx import SphinxRecognizer
+from transforms.errors import UsageError
 
 
 class LocalService:
@@ -49,13 +50,20 @@ class LocalService:
 
         Raises:
             UsageError: the script of answers cannot be read.
-            OSError: the address or port cannot be listened on.
+            UsageError: the address or port cannot be listened on.
         """
         assert self._server is None, "a service is started once"
         recognizer = _make_recognizer(self.settings)
         answerer = Answerer(self.settings, recognizer, self._ledger)
         address = (self.settings.host, self.settings.port)
-        self._server = ServiceServer(address, answerer, self._ledger, self.now, self._monotonic)
+        try:
+            self._server = ServiceServer(address, answerer, self._ledger, self.now, self._monotonic)
+        except OSError as error:
+            recognizer.close()
+            raise UsageError(
+                f"{self.settings.host} port {self.settings.port} cannot be listened on: {error.strerror}. "
+                "Choose another --port, or 0 for a free one."
+            ) from error
         self._recognizer = recognizer
         self._thread = Thread(
             target=self._server.serve_forever, args=(0.05,), name="local-service", daemon=True

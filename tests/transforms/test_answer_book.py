@@ -139,8 +139,10 @@ def test_an_answer_that_cannot_be_recorded_is_not_handed_on(book, record):
     record.full = True
     with pytest.raises(OutputError):
         book.settle(KEY, Calls(answered()))
-    record.full = False
-    assert not book.settle(KEY, Calls(answered())).reused
+    unpaid = Calls(answered())
+    with pytest.raises(OutputError):
+        book.settle(bytes(32), unpaid)
+    assert unpaid.made == 0
 
 
 @pytest.mark.parametrize(

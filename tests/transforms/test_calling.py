@@ -35,7 +35,7 @@ class CountingLimiter:
         self.permits = 0
         self.refusals = 0
 
-    def acquire(self) -> float:
+    def acquire(self, stopped: object) -> float:
         self.permits += 1
         return 0.25
 
@@ -137,7 +137,7 @@ def test_a_stop_that_comes_while_waiting_for_a_permit_saves_the_call():
     script, signal = Script(ANSWER), Signal()
 
     class Slow(CountingLimiter):
-        def acquire(self) -> float:
+        def acquire(self, stopped: object) -> float:
             signal.stop(StopReason("Interrupted", "told to"))
             return 1.0
 

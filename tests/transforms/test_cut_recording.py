@@ -222,8 +222,18 @@ def test_a_recording_that_is_not_the_expected_one_leaves_no_plan(tmp_path):
     assert plans.added == 0
 
 
-def test_what_the_service_fetches_itself_has_no_key():
-    recording = Recording("https://host/a.mp3", b"https://host/a.mp3")
-    passed = pass_on(recording, SETTINGS)
-    [segment] = passed.segments()
-    assert (segment.key, segment.url, passed.damage) == (None, "https://host/a.mp3", None)
+def test_what_the_service_fetches_is_known_by_the_run_where_its_server_tells_nothing():
+    url = "http://127.0.0.1:1/a.mp3"
+    recording = Recording(url, url.encode())
+    keys = set()
+    for chain in ("one", "one", "two"):
+        passed = pass_on(recording, replace(SETTINGS, chain=chain))
+        [segment] = passed.segments()
+        assert (segment.url, passed.damage) == (url, None)
+        keys.add(segment.key)
+    assert len(keys) == 2
+
+
+def test_one_channel_of_what_the_service_fetches_is_refused():
+    with pytest.raises(RecordingError, match="channel 1 was asked for"):
+        pass_on(Recording("http://127.0.0.1:1/a.mp3", b"http://127.0.0.1:1/a.mp3", channel=1), SETTINGS)

@@ -111,8 +111,24 @@ def test_manifests_come_first_and_each_channel_of_an_address_once(tmp_path):
         ("b.wav", 0, "2"),
         ("b.wav", 1, "3"),
         ("a.wav", None, None),
-        ("b.wav", None, None),
     ]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    ["a.wav,,en,1\na.wav,,zh,1", "a.wav,,,1\na.wav,0,,1", "a.wav,1,,1\na.wav,,,1", "a.wav,0,,1\na.wav,0,,2"],
+)
+def test_a_recording_that_is_asked_for_in_two_ways_is_a_mistake_told_before_anything_is_paid(tmp_path, rows):
+    made(tmp_path, "a.wav")
+    (tmp_path / "list.csv").write_text(f"audio,channel,language,id\n{rows}\n")
+    with pytest.raises(UsageError, match=r"a\.wav is asked for twice"):
+        check_sources(Sources((), ("list.csv",), base=str(tmp_path)))
+
+
+def test_the_same_row_twice_and_two_channels_are_no_mistake(tmp_path):
+    made(tmp_path, "a.wav", "b.wav")
+    (tmp_path / "list.csv").write_text("audio,channel\na.wav,\na.wav,\nb.wav,0\nb.wav,1\n")
+    check_sources(Sources((), ("list.csv",), base=str(tmp_path)))
 
 
 def test_the_limit_ends_the_listing(tmp_path, monkeypatch):

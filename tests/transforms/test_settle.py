@@ -194,6 +194,7 @@ def test_of_what_two_killed_runs_wrote_the_latest_stays(tmp_path: Path) -> None:
     settle(str(tmp_path), "r3", ended=set())
     assert rows(tmp_path, Table.SEGMENTS, "audio_uri", "segment_index", "run_id") == [
         ("/a", 0, "k2"),
+        ("/a", 1, "k1"),
         ("/b", 0, "k1"),
     ]
 

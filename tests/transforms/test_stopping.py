@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 from transforms.stopping import StopReason, StopSignal
 
 
@@ -9,7 +12,32 @@ def test_the_first_reason_stays_and_everybody_sees_it(tmp_path):
     first.stop(StopReason("AuthFailure.SecretIdNotFound", "wrong id"))
     second.stop(StopReason("Other", "later"))
     assert second.reason() == first.reason() == StopReason("AuthFailure.SecretIdNotFound", "wrong id")
-    assert [path.name for path in tmp_path.iterdir()] == ["stop.json"]
+
+
+def test_another_process_sees_it(tmp_path):
+    code = "from pathlib import Path; from transforms.stopping import StopSignal, StopReason; "
+    code += f"StopSignal(Path({str(tmp_path)!r})).stop(StopReason('Code', 'long ' * 5000))"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    reason = StopSignal(tmp_path).reason()
+    assert reason is not None
+    assert reason.code == "Code"
+    assert reason.message.startswith("long long")
+
+
+def test_a_signal_on_a_full_disk_is_known_to_this_process_and_does_not_raise(tmp_path):
+    StopSignal(tmp_path / "gone").stop(StopReason("OutputFailed", "disk full"))
+    assert StopSignal(tmp_path / "gone").reason() == StopReason("OutputFailed", "disk full")
+
+
+def test_a_prepared_signal_needs_no_further_room(tmp_path, monkeypatch):
+    signal = StopSignal(tmp_path)
+    signal.prepare()
+    size = sum(path.stat().st_size for path in tmp_path.iterdir())
+    signal.stop(StopReason("Code", "told to"))
+    assert {path.stat().st_ino for path in tmp_path.iterdir()} == {(tmp_path / "stop.json").stat().st_ino}
+    assert (tmp_path / "stop.json").stat().st_size == size
+    signal.close()
+    assert StopSignal(tmp_path).reason() == StopReason("Code", "told to")
 
 
 def test_waiting_ends_soon_after_the_stop(tmp_path):

@@ -1,0 +1,138 @@
+"""Rows of a table's parts, read a few columns at a time: keys, hashes, numbers."""
+
+from __future__ import annotations
+
+from array import array
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+
+from transforms.folders import Folder
+from transforms.parts import Part, reading
+from transforms.schemas import KEY_COLUMNS, Table
+
+_BATCH_ROWS = 4096
+
+Row = tuple[Any, ...]
+"""The values of some columns of a row."""
+
+Hashes = np.ndarray[tuple[int], np.dtype[np.uint64]]
+
+
+@dataclass(frozen=True, slots=True)
+class OwnKeys:
+    """What a run wrote into a table: digests of its recordings, a hash for each row's key."""
+
+    addresses: set[bytes]
+    hashes: Hashes
+
+
+@dataclass(frozen=True, slots=True)
+class TableParts:
+    """The parts of one table: of the run that ended, and of all others."""
+
+    folder: Folder
+    table: Table
+    own: Sequence[Part]
+    older: Sequence[Part]
+
+    @classmethod
+    def find(cls, folder: Folder, table: Table, run_id: str) -> TableParts:
+        """The parts of a folder as they are now."""
+        parts = _current_parts(folder)
+        own = [part for part in parts if part.run_id == run_id]
+        return cls(folder, table, own, [part for part in parts if part.run_id != run_id])
+
+    def own_keys(self) -> OwnKeys:
+        """The keys of the own rows, in little memory."""
+        addresses: set[bytes] = set()
+        hashes = array("Q")
+        for part in self.own:
+            for key in rows(self.folder, part, KEY_COLUMNS[self.table]):
+                addresses.add(digest_of(key[0]))
+                hashes.append(hash_of(key))
+        return OwnKeys(addresses, np.array(hashes, dtype=np.uint64))
+
+    def keyed_rows(self, hashes: Collection[int], *more_columns: str) -> Iterator[tuple[Part, int, Row]]:
+        """Part, number and values of those own rows whose key has one of ``hashes``."""
+        if not hashes:
+            return
+        columns = KEY_COLUMNS[self.table]
+        for part in self.own:
+            for number, row in enumerate(rows(self.folder, part, (*columns, *more_columns))):
+                if hash_of(row[: len(columns)]) in hashes:
+                    yield part, number, row
+
+    def keys_among(self, hashes: Collection[int]) -> set[Row]:
+        """The keys of own rows that have one of ``hashes``."""
+        return {key for _, _, key in self.keyed_rows(hashes)}
+
+    def repeated_rows(self, hashes: Hashes) -> defaultdict[Part, set[int]]:
+        """The own rows to drop so that each key stays once, the latest answer of it."""
+        values, counts = np.unique(hashes, return_counts=True)
+        # Hashes of 8 bytes may collide: they only choose the rows that are compared in full.
+        suspects = set(values[counts > 1].tolist())
+        latest = ("recognized_at",) if self.table is Table.SEGMENTS else ()
+        width = len(KEY_COLUMNS[self.table])
+        best: dict[Row, tuple[Row, Part, int]] = {}
+        dropped: defaultdict[Part, set[int]] = defaultdict(set)
+        for part, number, row in self.keyed_rows(suspects, *latest):
+            key, rank = row[:width], row[width:]
+            known = best.get(key)
+            if known is not None and known[0] > rank:
+                dropped[part].add(number)
+                continue
+            if known is not None:
+                dropped[known[1]].add(known[2])
+            best[key] = (rank, part, number)
+        return dropped
+
+
+def _current_parts(folder: Folder) -> list[Part]:
+    """The parts of a folder, after removing those that a killed `settle` had replaced already."""
+    newest: dict[tuple[str, str], Part] = {}
+    found = [part for name in folder.names() if (part := Part.of_name(name))]
+    for part in sorted(found, key=lambda part: part.rewrites):
+        replaced = newest.get((part.run_id, part.token))
+        if replaced:
+            folder.remove(replaced.name)
+        newest[part.run_id, part.token] = part
+    return list(newest.values())
+
+
+def rows_of(
+    folder: Folder,
+    part: Part,
+    addresses: Collection[bytes],
+    standing: Collection[tuple[bytes, int | None]] = (),
+) -> set[int]:
+    """The numbers of a part's rows whose recording is among ``addresses``, but for channels that stay."""
+    if not addresses:
+        return set()
+    return {
+        number
+        for number, (uri, channel) in enumerate(rows(folder, part, ("audio_uri", "channel")))
+        if (digest := digest_of(uri)) in addresses and (digest, channel) not in standing
+    }
+
+
+def rows(folder: Folder, part: Part, columns: Iterable[str]) -> Iterator[Row]:
+    """Some columns of a part, row by row."""
+    names = list(columns)
+    with reading(folder, part) as file:
+        for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=names):
+            yield from zip(*(batch.column(name).to_pylist() for name in names), strict=True)
+
+
+def digest_of(address: str) -> bytes:
+    """16 bytes that stand for an address in sets of many."""
+    return blake2b(address.encode(), digest_size=16).digest()
+
+
+def hash_of(key: Row) -> int:
+    """8 bytes that stand for a key where keys are only looked for; two may share them."""
+    return int.from_bytes(blake2b(repr(key).encode(), digest_size=8).digest(), "little")
