@@ -9,6 +9,7 @@ missing.
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ from transforms.stopping import OUTPUT_FAILED
 RetryFailed = Literal["passing", "all"]
 
 _ROWS = 8192
+_RUN_FILE = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}\.json")
 _IDENTITY = ("audio_uri", "audio_crc32c", "size_bytes", "modified", "settings")
 
 
@@ -175,17 +177,22 @@ def finish_settling(output: str, now: datetime) -> None:
 
 
 def _run_records(output: str) -> list[dict[str, Any]]:
-    """What ``runs/`` holds, oldest first."""
+    """What ``runs/`` holds, oldest first; files that are no records of runs are passed over."""
     folder = dataset_folder(output, "runs")
     found = []
     for name in sorted(folder.names()):
-        if name.endswith(".json"):
-            with folder.open(name) as file:
-                try:
-                    found.append(json.load(file))
-                except ValueError as error:
-                    raise OutputError(
-                        f"runs/{name}: cannot read what this run did ({error}). If the file is damaged, move "
-                        "it away and run the command again: its recordings are read again, not called for."
-                    ) from error
+        if not name.endswith(".json"):
+            continue
+        with folder.open(name) as file:
+            try:
+                record = json.load(file)
+            except ValueError as error:
+                if not _RUN_FILE.fullmatch(name):
+                    continue
+                raise OutputError(
+                    f"runs/{name}: cannot read what this run did ({error}). If the file is damaged, move it "
+                    "away and run the command again: its recordings are read again, not called for."
+                ) from error
+        if isinstance(record, dict) and f"{record.get('run_id')}.json" == name:
+            found.append(record)
     return found

@@ -70,12 +70,14 @@ def lock_folder(output: str, state: Path) -> Path:
     with _disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         if not place.exists():
-            place.write_text(str(state.resolve()), encoding="utf-8")
-        known = place.read_text(encoding="utf-8")
-    if known != str(state.resolve()) and Path(known).is_dir():
+            # An output that holds its state itself may be moved and copied with it.
+            inside = state.resolve() == folder.resolve()
+            place.write_bytes(b"." if inside else os.fsencode(state.resolve()))
+        known = folder / os.fsdecode(place.read_bytes())
+    if known.resolve() != state.resolve() and known.is_dir():
         raise UsageError(
-            f"The paid answers of {output} are recorded in {known}, not in {state}: set output.state to that "
-            f"folder, or move it and delete {place}."
+            f"The paid answers of {output} are recorded in {known.resolve()}, not in {state}: set "
+            f"output.state to that folder, or move it and delete {place}."
         )
     return folder
 

@@ -3,15 +3,25 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 from pathlib import Path
 
 import pytest
 
-from pipeline.state import STATE_FOLDER, compact_answers, held, prove_writable, state_folder
+from pipeline.state import (
+    STATE_FOLDER,
+    chain_of_runs,
+    compact_answers,
+    held,
+    lock_folder,
+    prove_writable,
+    state_folder,
+)
 from tests.transforms.answer_samples import answered, key
 from transforms.answer_book import ANSWERS
 from transforms.answer_store import AnswerStore
+from transforms.budget import Budget
 from transforms.errors import UsageError
 from transforms.folders import OutputError
 
@@ -120,3 +130,24 @@ def test_answers_of_ended_runs_are_put_together(state):
     store = AnswerStore(state / ANSWERS)
     assert [store.find(key(name)) for name in "abc"] == [answered(name) for name in "abc"]
     store.close()
+
+
+def test_state_in_another_place_than_before_is_refused_and_a_copied_output_is_not(tmp_path):
+    output, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    lock_folder(str(output), state_folder(str(output), None))
+    with pytest.raises(UsageError, match=r"output\.state"):
+        lock_folder(str(output), elsewhere)
+    copy = tmp_path / "copy"
+    shutil.copytree(output, copy)
+    assert lock_folder(str(copy), state_folder(str(copy), None)) == copy / ".beamscribe"
+
+
+def test_a_run_that_continues_keeps_its_name_and_budget_and_another_begins_anew(tmp_path):
+    first = chain_of_runs(tmp_path, continues=False)
+    budget = Budget(tmp_path, None)
+    budget.reserve()
+    assert chain_of_runs(tmp_path, continues=True) == first
+    assert budget.spent() == 1
+    assert chain_of_runs(tmp_path, continues=False) != first
+    assert budget.spent() == 0
