@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass
@@ -12,9 +13,10 @@ from urllib.parse import urljoin, urlsplit
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 from urllib3 import BaseHTTPResponse, PoolManager, Retry, Timeout
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, MaxRetryError, ReadTimeoutError
 
 from transforms.addresses import is_http
+from transforms.bounded import BoundedPool, BoundedTlsPool, Deadline, Outgoing
 from transforms.codes import DOWNLOAD_FAILED, NOT_FOUND, PERMISSION_DENIED, READ_FAILED, TOO_LARGE
 from transforms.connections import open_manager, proxy_for
 from transforms.errors import RecordingError, UsageError
@@ -24,9 +26,7 @@ _BLOCK_BYTES = 1 << 20
 _REDIRECTS = 5
 _REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 _PASSING_STATUSES = frozenset({408, 425, 429})
-# One silence on the line, not the whole transfer: that is `ReadLimits.max_seconds`.
 _CONNECT_SECONDS = 10.0
-_SILENCE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,30 +56,28 @@ def fetch(uri: str, target: BinaryIO, *, limits: ReadLimits, clock: Callable[[],
     """
     deadline = clock() + limits.max_seconds
     copied = 0
-    with closing(_http_blocks(uri, limits) if is_http(uri) else _object_blocks(uri)) as blocks:
+    with closing(_http_blocks(uri, limits, clock) if is_http(uri) else _object_blocks(uri)) as blocks:
         for block in blocks:
             copied += len(block)
             if copied > limits.max_bytes:
                 raise _too_large(uri, limits)
             if clock() > deadline:
-                raise _failed(
-                    DOWNLOAD_FAILED,
-                    f"{uri}: not there after {limits.max_seconds:g} s ({copied:,} bytes were). The line or "
-                    "the server is slow; run the command again, or copy the file here first.",
-                    retryable=True,
-                )
+                raise _too_slow(uri, limits)
             _write(target, block)
 
 
 @lru_cache(maxsize=16)
 def _manager(scheme: str, proxy_url: str | None) -> PoolManager:
     """Keep connections between downloads; threads may share them."""
-    return open_manager(f"{scheme}://", proxy_url=proxy_url, connections=16)
+    manager = open_manager(f"{scheme}://", proxy_url=proxy_url, connections=16)
+    # Headers that drip in, as well as silences, end with the time of the whole transfer.
+    manager.pool_classes_by_scheme = {"http": BoundedPool, "https": BoundedTlsPool}
+    return manager
 
 
-def _http_blocks(url: str, limits: ReadLimits) -> Generator[bytes, None, None]:
+def _http_blocks(url: str, limits: ReadLimits, clock: Callable[[], float]) -> Generator[bytes, None, None]:
     try:
-        response = _ask("GET", url, limits)
+        response = _ask("GET", url, limits, clock)
         try:
             if (response.length_remaining or 0) > limits.max_bytes:
                 raise _too_large(url, limits)
@@ -93,6 +91,9 @@ def _http_blocks(url: str, limits: ReadLimits) -> Generator[bytes, None, None]:
     except ValueError as error:
         raise _failed(DOWNLOAD_FAILED, f"{url}: no address that can be opened ({error}).") from error
     except (HTTPError, OSError) as error:
+        cause = error.reason if isinstance(error, MaxRetryError) else error
+        if isinstance(cause, (ReadTimeoutError, TimeoutError)):
+            raise _too_slow(url, limits) from error
         raise _failed(
             DOWNLOAD_FAILED,
             f"{url}: the download broke off ({error}). Check network and proxy, and run the command again.",
@@ -100,7 +101,7 @@ def _http_blocks(url: str, limits: ReadLimits) -> Generator[bytes, None, None]:
         ) from error
 
 
-def mark_of_url(url: str, limits: ReadLimits) -> Mark | None:
+def mark_of_url(url: str, limits: ReadLimits, clock: Callable[[], float] = time.monotonic) -> Mark | None:
     """What a web server says of a file, by which a change shows without fetching it.
 
     Returns:
@@ -108,7 +109,7 @@ def mark_of_url(url: str, limits: ReadLimits) -> Mark | None:
         server tells neither, does not answer, or refuses: it may still answer others.
     """
     try:
-        response = _ask("HEAD", url, limits)
+        response = _ask("HEAD", url, limits, clock)
         response.close()
     except (RecordingError, UsageError, HTTPError, OSError, ValueError):
         return None
@@ -117,20 +118,21 @@ def mark_of_url(url: str, limits: ReadLimits) -> Mark | None:
     return Mark(int(size), modified) if modified and size.isdecimal() else None
 
 
-def _ask(method: str, url: str, limits: ReadLimits) -> BaseHTTPResponse:
+def _ask(method: str, url: str, limits: ReadLimits, clock: Callable[[], float]) -> BaseHTTPResponse:
     """Ask for a URL, following redirects to http and https only."""
-    silence = min(_SILENCE_SECONDS, limits.max_seconds)
-    timeout = Timeout(connect=min(_CONNECT_SECONDS, limits.max_seconds), read=silence)
+    timeout = Timeout(connect=min(_CONNECT_SECONDS, limits.max_seconds), read=limits.max_seconds)
+    nothing = Outgoing(b"", Deadline(limits.max_seconds, clock))
     target = url
     for _ in range(_REDIRECTS + 1):
-        response = _manager(urlsplit(target).scheme, proxy_for(target)).request(
+        response = _manager(urlsplit(target).scheme, proxy_for(target)).urlopen(
             method,
             target,
+            body=nothing,
             redirect=False,
             preload_content=False,
             timeout=timeout,
             retries=Retry(total=None, connect=2, read=2, status=0, other=0, backoff_factor=0.5),
-            headers={"Accept-Encoding": "identity", "User-Agent": "beamscribe"},
+            headers={"Accept-Encoding": "identity", "User-Agent": "beamscribe", "Content-Length": "0"},
         )
         if response.status == 200:
             return response
@@ -187,6 +189,15 @@ def _write(target: BinaryIO, block: bytes) -> None:
             "TMPDIR names another place.",
             retryable=True,
         ) from error
+
+
+def _too_slow(uri: str, limits: ReadLimits) -> RecordingError:
+    return _failed(
+        DOWNLOAD_FAILED,
+        f"{uri}: not there after {limits.max_seconds:g} s. The line or the server is slow; run the command "
+        "again, or copy the file here first.",
+        retryable=True,
+    )
 
 
 def _too_large(uri: str, limits: ReadLimits) -> RecordingError:

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import contextlib
 import io
 import itertools
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -195,3 +198,25 @@ def test_a_server_that_does_not_answer_tells_no_mark(server):
     server.server_close()
     assert mark_of_url(f"http://127.0.0.1:{server.server_port}/tagged", ReadLimits()) is None
     assert mark_of_url("http://[bad", ReadLimits()) is None
+
+
+def test_headers_that_drip_in_end_with_the_time_of_the_whole():
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(30)
+        done = threading.Event()
+
+        def drip() -> None:
+            connection, _ = listening.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.sendall(b"HTTP/1.1 200 OK\r\n")
+                while not done.wait(0.05):
+                    connection.sendall(b"X")
+
+        dripping = threading.Thread(target=drip)
+        dripping.start()
+        address = f"http://127.0.0.1:{listening.getsockname()[1]}/a"
+        with pytest.raises(RecordingError) as raised:
+            fetch(address, io.BytesIO(), limits=ReadLimits(max_seconds=0.4), clock=time.monotonic)
+        done.set()
+        dripping.join()
+    assert (raised.value.code, raised.value.retryable) == ("DownloadFailed", True)
