@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import multiprocessing
 import subprocess
 import sys
+import time
 
 from transforms.stopping import StopReason, StopSignal
 
@@ -63,3 +65,32 @@ def test_waiting_lasts_as_long_as_asked_while_nothing_stops(tmp_path):
 
     StopSignal(tmp_path, clock=lambda: now[0], sleep=sleep).wait(1.5)
     assert abs(now[0] - 1.5) < 1e-9
+
+
+def hold_and_wait(folder):
+    held = StopSignal(folder).watch_over()
+    (folder / "holding").touch()
+    time.sleep(600)
+    held.close()
+
+
+def test_workers_stop_when_the_launcher_is_gone(tmp_path):
+    launcher = multiprocessing.get_context("spawn").Process(target=hold_and_wait, args=(tmp_path,))
+    launcher.start()
+    while not (tmp_path / "holding").exists():
+        time.sleep(0.01)
+    worker = StopSignal(tmp_path)
+    assert worker.reason() is None
+    assert worker.reason() is None
+    launcher.kill()
+    launcher.join()
+    reason = worker.reason()
+    assert reason is not None
+    assert reason.code == "LauncherGone"
+    worker.close()
+
+
+def test_the_launcher_itself_is_not_gone_while_it_lives(tmp_path):
+    held = StopSignal(tmp_path).watch_over()
+    assert StopSignal(tmp_path).reason() is None
+    held.close()
