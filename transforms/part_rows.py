@@ -15,7 +15,8 @@ from transforms.folders import Folder
 from transforms.parts import Part, reading
 from transforms.schemas import KEY_COLUMNS, Table
 
-_BATCH_ROWS = 4096
+BATCH_ROWS = 4096
+"""Rows of a part that are held at once."""
 
 Row = tuple[Any, ...]
 """The values of some columns of a row."""
@@ -124,7 +125,7 @@ def rows(folder: Folder, part: Part, columns: Iterable[str]) -> Iterator[Row]:
     """Some columns of a part, row by row."""
     names = list(columns)
     with reading(folder, part) as file:
-        for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=names):
+        for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=names):
             yield from zip(*(batch.column(name).to_pylist() for name in names), strict=True)
 
 

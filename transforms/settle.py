@@ -16,11 +16,9 @@ import pyarrow.parquet as pq
 
 from transforms.folders import Folder, dataset_folder
 from transforms.known import settings_of_rows
-from transforms.part_rows import TableParts, digest_of, hash_of, rows, rows_of
+from transforms.part_rows import BATCH_ROWS, TableParts, digest_of, hash_of, rows, rows_of
 from transforms.parts import Part, reading
 from transforms.schemas import KEY_COLUMNS, Table
-
-_BATCH_ROWS = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +191,7 @@ def _drop(folder: Folder, part: Part, dropped: Collection[int]) -> Settled:
         reading(folder, part) as file,
         pq.ParquetWriter(sink, file.schema_arrow, compression="zstd") as writer,
     ):
-        for batch in file.iter_batches(batch_size=_BATCH_ROWS):
+        for batch in file.iter_batches(batch_size=BATCH_ROWS):
             mask = [number not in dropped for number in range(first_row, first_row + batch.num_rows)]
             first_row += batch.num_rows
             kept = batch.filter(pa.array(mask))
