@@ -10,8 +10,10 @@ from pathlib import Path
 from setuptools import setup
 
 SPHINX = ["pocketsphinx>=5.0.4,<5.1"]  # 5.1 has no wheels for Python 3.10 and 3.12
+BENCHMARKS = ["auditok>=0.5", "imageio-ffmpeg>=0.6"]
 TEST = [
     *SPHINX,
+    "auditok>=0.5",
     "cryptography>=42",
     "datasets>=3",
     "duckdb>=1",
@@ -33,9 +35,9 @@ setup(
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     python_requires=">=3.10,<3.14",
-    packages=["transforms", "pipeline", "pipeline.service", "pipeline.configs"],
+    packages=["transforms", "transforms.models", "pipeline", "pipeline.service", "pipeline.configs"],
     package_dir={"pipeline.configs": "configs"},
-    package_data={"pipeline.configs": ["*.yaml"], "transforms": ["py.typed"], "pipeline": ["py.typed"]},
+    package_data={"": ["py.typed"], "transforms": ["models/*"], "pipeline.configs": ["*.yaml"]},
     install_requires=[
         "apache-beam>=2.77,<3",
         "audioop-lts>=0.2; python_version >= '3.13'",
@@ -54,6 +56,6 @@ setup(
         "typer>=0.12",
         "urllib3>=2.2,<3",
     ],
-    extras_require={"sphinx": SPHINX, "test": TEST},
+    extras_require={"benchmarks": BENCHMARKS, "sphinx": SPHINX, "test": TEST},
     entry_points={"console_scripts": ["beamscribe=pipeline.cli:main"]},
 )

@@ -124,6 +124,7 @@ def _start(service: LocalService, corpus: Path, output: Path) -> subprocess.Pope
         "--set=recognition.requests_per_second=100",
         f"--set=recognition.concurrency={CONCURRENCY}",
         f"--set=segmentation.max_seconds={MAX_SECONDS}",
+        "--set=segmentation.skip_silence=false",  # made sound is no speech
         "--set=output.rows_per_part=5",
     ]
     secrets = {"TENCENTCLOUD_SECRET_ID": TEST_SECRET_ID, "TENCENTCLOUD_SECRET_KEY": TEST_SECRET_KEY}

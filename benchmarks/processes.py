@@ -19,8 +19,8 @@ class TreeMemory:
     Attributes:
         pss_bytes: what they hold together, each shared page counted once in all.
         rss_bytes: the sum of what each holds, shared pages counted in each.
-        high_water_bytes: the most that any one of them ever held at once (RSS), by the
-            kernel's own count, which misses no moment between two looks.
+        high_water_bytes: the most that each of them ever held at once (RSS), added up, by
+            the kernel's own count, which misses no moment between two looks.
         processes: how many there were.
     """
 
@@ -52,7 +52,7 @@ def tree_memory(root: int) -> TreeMemory:
             continue
         pss_bytes += held["Pss"]
         rss_bytes += held["Rss"]
-        high_water_bytes = max(high_water_bytes, _sizes(pid, "status").get("VmHWM", 0))
+        high_water_bytes += _sizes(pid, "status").get("VmHWM", 0)
         processes += 1
     return TreeMemory(pss_bytes, rss_bytes, high_water_bytes, processes)
 

@@ -65,6 +65,7 @@ def measure(recordings: int, *, quota: int, concurrency: int, latency_ms: tuple[
             settings = {
                 "recognition.endpoint": service.endpoint,
                 "recognition.engine": "16k_en",
+                "segmentation.skip_silence": "false",  # made sound is no speech
                 "recognition.requests_per_second": quota,
                 "recognition.concurrency": concurrency,
             }

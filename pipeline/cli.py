@@ -35,7 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     own, beam_flags = split_at_dashes(sys.argv[1:] if arguments is None else arguments)
     quiet()
     from transforms.errors import BeamscribeError
+    from transforms.heap import share_with_arrow
 
+    share_with_arrow(os.environ)
     try:
         app(own, prog_name="beamscribe", obj=beam_flags)
     except BeamscribeError as error:

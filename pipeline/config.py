@@ -167,7 +167,19 @@ class Audio(_Section):
     channels: Literal["mix", "split"] = Field(
         default="mix",
         description="`mix` transcribes all channels as one. `split` transcribes each for itself, as on "
-        "telephone lines with one speaker a channel; every channel is called and paid for.",
+        "telephone lines with one speaker a channel; every channel is called and paid for, equal ones once.",
+    )
+    max_hours: float = Field(
+        default=24.0,
+        gt=0,
+        le=1000,
+        description="A recording that decodes to more is a failure, its channels counted together: a small "
+        "file can claim to be days long.",
+    )
+    stall_seconds: float = Field(
+        default=60.0,
+        ge=1,
+        description="A decoder that gets nowhere for so long is ended, and its recording is a failure.",
     )
 
 
@@ -181,11 +193,35 @@ class Segmentation(_Section):
         description="The longest segment. A call costs the same whatever its length, so long ones are "
         "cheap; the service refuses 60 s.",
     )
-    search_seconds: float = Field(
-        default=12.0,
+    detector: Literal["silero", "energy"] = Field(
+        default="silero",
+        description="What tells speech from silence. `silero` is a small network that knows voices in "
+        "noise; `energy` goes by loudness, costs a third of the time, and is for clean recordings.",
+    )
+    skip_silence: bool = Field(
+        default=True,
+        description="Leave out what nobody speaks in; a recording without speech makes no call and is "
+        "`empty`. `false` sends everything, cut in the same pauses.",
+    )
+    padding_seconds: float = Field(
+        default=0.3,
         ge=0,
-        lt=60,
-        description="How far back from the end of the longest segment a quiet place to cut is looked for.",
+        le=5,
+        description="Silence kept on either side of speech, so that no word's edge is clipped.",
+    )
+    overlap_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        le=10,
+        description="Where speech has no pause, or hardly one, and is cut all the same, both segments hear "
+        "this much; what is heard twice is taken out again by word times. Needs `recognition.word_info` 1 or "
+        "2.",
+    )
+    squeeze_to_seconds: float | None = Field(
+        default=None,
+        ge=0.1,
+        description="Send pauses inside a segment no longer than this: fewer calls where there is much "
+        "silence. Times are those of the recording all the same. Without it pauses are sent as they are.",
     )
 
 

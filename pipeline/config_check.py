@@ -28,7 +28,12 @@ class Findings:
 
 def check(config: Config) -> Findings:
     """Everything about a configuration that depends on more than one key, or on the service."""
-    problems = [*_endpoint_problems(config), *_signature_problems(config), *_language_problems(config)]
+    problems = [
+        *_endpoint_problems(config),
+        *_signature_problems(config),
+        *_language_problems(config),
+        *_cut_problems(config),
+    ]
     warnings = list(_payload_warnings(config))
     for engine in dict.fromkeys([config.recognition.engine, *config.recognition.engines.values()]):
         found = _check_engine(config, engine)
@@ -102,6 +107,22 @@ def _language_problems(config: Config) -> Iterator[str]:
         if tag in first:
             yield f"recognition.engines names one language twice: {first[tag]!r} and {language!r}."
         first.setdefault(tag, language)
+
+
+def _cut_problems(config: Config) -> Iterator[str]:
+    cutting = config.segmentation
+    if cutting.overlap_seconds and not config.recognition.word_info:
+        yield (
+            "segmentation.overlap_seconds needs the times of words, by which what is heard twice is taken "
+            "out again: set recognition.word_info to 1 or 2, or the overlap to 0."
+        )
+    kept_seconds = 2 * cutting.padding_seconds + cutting.overlap_seconds
+    if kept_seconds > cutting.max_seconds / 2:
+        yield (
+            "segmentation.padding_seconds on both sides and segmentation.overlap_seconds are "
+            f"{kept_seconds:g} s, more than half of segmentation.max_seconds ({cutting.max_seconds:g}): "
+            "segments would hold little else. Lower them."
+        )
 
 
 def _payload_warnings(config: Config) -> Iterator[str]:

@@ -63,8 +63,7 @@ def shaping_of(config: Config) -> Shaping:
         recognition.voice_format,
         recognition.max_payload_bytes,
         config.audio.channels,
-        config.segmentation.max_seconds,
-        config.segmentation.search_seconds,
+        tuple(config.segmentation.model_dump().items()),
     )
     return Shaping(base, config.engine_choice())
 
@@ -119,7 +118,9 @@ def _cutting(config: Config, places: Places, workers: int) -> CutSettings:
         voice_format=recognition.voice_format,
         max_payload_bytes=recognition.max_payload_bytes,
         max_seconds=config.segmentation.max_seconds,
-        search_seconds=config.segmentation.search_seconds,
+        **config.segmentation.model_dump(exclude={"max_seconds"}),
+        max_hours=config.audio.max_hours,
+        stall_seconds=config.audio.stall_seconds,
         limits=ReadLimits(config.input.download_max_bytes, config.input.download_max_seconds),
         by_url=recognition.source == "url",
         threads=max(1, (os.cpu_count() or 1) // workers),

@@ -9,25 +9,35 @@ import numpy as np
 import pytest
 
 from benchmarks.corpus import make_recordings, sound
+from benchmarks.media import FORMATS, Format, make_media
 from benchmarks.processes import tree_memory
+from transforms.decode import open_decoder
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 REFERENCES = {
     "client_cpu": ["the floor (reference)", "official SDK (reference)"],
+    "cores": ["one (reference)"],
+    "decode": ["soundfile + soxr (reference)", "ffmpeg (reference)", "of the better"],
     "encode": ["wav (reference)"],
     "memory": ["wav: 2 x 5 min (reference)", "of 400 MiB"],
     "rate": ["the quota (reference)", "one call at a time (reference)"],
     "record_cost": ["no record (reference)"],
     "rerun": ["listing alone s"],
+    "short_files": ["ffmpeg (reference)"],
+    "whole_run": ["wav 44.1 kHz stereo: ffmpeg (reference)"],
 }
 ROWS = {
     "client_cpu": ["240,000 bytes", "1,888,044 bytes"],
+    "cores": ["wav 44.1 kHz stereo: ours", "mp3 44.1 kHz stereo: ours", "flac 44.1 kHz stereo: ours"],
+    "decode": [kind.name for kind in FORMATS],
     "encode": ["mp3", "ogg-opus", "At 600,000 bytes auto sends", "At 2,250,000 bytes auto sends"],
     "memory": ["wav: 2 x 5 min (reference)", "wav: 4 x 5 min"],
     "rate": ["one call at a time (reference)", "the job, 48 calls"],
     "record_cost": ["recorded before it is handed on"],
     "rerun": ["       300 ", "     3,000 "],
+    "short_files": [kind.name for kind in FORMATS],
+    "whole_run": ["wav 44.1 kHz stereo: silero", "wav 44.1 kHz stereo: energy"],
 }
 
 
@@ -54,6 +64,22 @@ def test_no_two_recordings_share_a_piece(tmp_path: Path) -> None:
     first, second = sound(2.0, seed=1), sound(2.0, seed=2)
     assert np.mean(first == second) < 0.5
     assert np.array_equal(first, sound(2.0, seed=1))
+
+
+@pytest.mark.parametrize("kind", FORMATS, ids=lambda kind: kind.name)
+def test_media_are_of_their_format_and_no_two_alike(kind: Format, tmp_path: Path) -> None:
+    paths = make_media(tmp_path / "in", kind, 2, 1.5)
+    decoded = []
+    for path in paths:
+        with path.open("rb") as stream, open_decoder(stream, path.name) as decoder:
+            assert (decoder.sample_rate, decoder.channels) == (kind.sample_rate, kind.channels)
+            decoded.append(np.concatenate(list(decoder.blocks())))
+            assert decoder.damage is None
+    # Encoders add silence at the ends.
+    assert all(1.5 <= len(samples) / kind.sample_rate < 1.6 for samples in decoded)
+    assert all(np.abs(samples).max() > 0.01 for samples in decoded)
+    first, second = (samples[: kind.sample_rate] for samples in decoded)
+    assert not np.array_equal(first, second)
 
 
 def test_memory_counts_a_process_with_its_children() -> None:

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from transforms.answer import Answer, HeardWord
+from transforms.records import PlannedSegment, SampleRange
 
 KEY_BYTES: Final = 32
 """The length of every key: a SHA-256 digest."""
 
 _VERSION: Final = 1
-_ANSWERED, _REFUSED, _PLANNED = b"A", b"R", b"P"
+# P was a plan of ranges alone.
+_ANSWERED, _REFUSED, _PLANNED = b"A", b"R", b"Q"
 _BODY: Final = 2 + KEY_BYTES
 
 
@@ -65,13 +67,15 @@ class PlannedChannel:
     Attributes:
         channel: its number in the recording.
         total_samples: its length after normalization.
-        ranges: ``(start_sample, end_sample)`` of each segment, in order.
+        speech_samples: how much of it was taken for speech.
+        segments: in order.
         answer_keys: the key of each segment's answer, in the same order.
     """
 
     channel: int
     total_samples: int
-    ranges: tuple[tuple[int, int], ...]
+    speech_samples: int
+    segments: tuple[PlannedSegment, ...]
     answer_keys: tuple[bytes, ...]
 
 
@@ -140,7 +144,13 @@ def _body_of(entry: Entry) -> tuple[bytes, list[Any]]:
     if isinstance(entry, Refused):
         return _REFUSED, [entry.code, entry.message, entry.request_id, entry.attempts, entry.at_us]
     return _PLANNED, [
-        (channel.channel, channel.total_samples, channel.ranges, [key.hex() for key in channel.answer_keys])
+        (
+            channel.channel,
+            channel.total_samples,
+            channel.speech_samples,
+            [[_pair(segment.own), *map(_pair, segment.sent)] for segment in channel.segments],
+            [key.hex() for key in channel.answer_keys],
+        )
         for channel in entry.channels
     ]
 
@@ -158,12 +168,25 @@ def _answered(
     return Answered(key, Answer(text, heard, audio_duration_ms, request_id), attempts, recognized_at_us)
 
 
+def _pair(samples: SampleRange) -> tuple[int, int]:
+    return samples.start_sample, samples.end_sample
+
+
 def _planned_channel(
-    channel: int, total_samples: int, ranges: list[tuple[int, int]], answer_keys: list[str]
+    channel: int,
+    total_samples: int,
+    speech_samples: int,
+    segments: list[list[tuple[int, int]]],
+    answer_keys: list[str],
 ) -> PlannedChannel:
     return PlannedChannel(
         channel,
         total_samples,
-        tuple((start, end) for start, end in ranges),
+        speech_samples,
+        tuple(_planned_segment(*(SampleRange(*pair) for pair in pairs)) for pairs in segments),
         tuple(bytes.fromhex(key) for key in answer_keys),
     )
+
+
+def _planned_segment(own: SampleRange, *sent: SampleRange) -> PlannedSegment:
+    return PlannedSegment(own, sent)

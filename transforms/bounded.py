@@ -8,17 +8,15 @@ body, is cut to what remains of the call's time.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from http.client import HTTPResponse
 from socket import SocketIO, socket
-from typing import Any, Final
+from typing import Any
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
-
-_SLICE_BYTES: Final = 64 * 1024
 
 
 class Deadline:
@@ -51,19 +49,17 @@ class Outgoing:
     Only a body that left whole can have reached the recognizer.
 
     Args:
-        body: what is sent.
+        body: what is sent, in slices.
         deadline: of the call that it belongs to.
     """
 
-    def __init__(self, body: bytes, deadline: Deadline) -> None:
+    def __init__(self, body: Iterable[bytes], deadline: Deadline) -> None:
         self._body = body
         self.deadline = deadline
         self.left_whole = False
 
-    def __iter__(self) -> Iterator[memoryview]:
-        view = memoryview(self._body)
-        for start in range(0, len(view), _SLICE_BYTES):
-            yield view[start : start + _SLICE_BYTES]
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._body
         self.left_whole = True
 
 

@@ -6,10 +6,9 @@ same call, sent again by whoever decides that, is signed anew with it.
 
 from __future__ import annotations
 
-import hashlib
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timezone
 from email.utils import parsedate_to_datetime
@@ -17,6 +16,7 @@ from typing import Final, Literal, NoReturn
 from urllib.parse import urlencode, urlsplit
 
 from transforms.answer import Answer, HeardWord, ServiceError, parse_answer
+from transforms.body import Body
 from transforms.credentials import Credentials, CredentialSource
 from transforms.errors import UsageError
 from transforms.signing import V1Algorithm, sign_tc3, sign_v1
@@ -85,13 +85,11 @@ class PreparedCall:
     """A request that needs only a signature, made before waiting for a permit.
 
     Attributes:
-        body: the JSON that is sent; empty for v1, whose body holds the signature.
-        body_sha256: SHA-256 of the body in lowercase hexadecimal; empty for v1.
+        body: the JSON that is sent; None for v1, whose body holds the signature.
         parameters: the request parameters of a v1 call; None for TC3.
     """
 
-    body: bytes = field(repr=False)
-    body_sha256: str
+    body: Body | None = field(repr=False)
     parameters: tuple[tuple[str, str], ...] | None = field(default=None, repr=False)
 
 
@@ -141,13 +139,13 @@ class SentenceClient:
             "pickle its ClientSettings and make the client where it is used."
         )
 
-    def prepare(self, body: bytes) -> PreparedCall:
-        """Hashes the JSON body of a call, once however often it is sent."""
-        return PreparedCall(body, hashlib.sha256(body).hexdigest())
+    def prepare(self, body: Iterable[bytes]) -> PreparedCall:
+        """Keeps and hashes the JSON body of a call, given in slices, once however often it is sent."""
+        return PreparedCall(Body(body))
 
     def prepare_v1(self, parameters: Mapping[str, str]) -> PreparedCall:
         """Takes the parameters of a call in the older form (1 MB at most, so a Url)."""
-        return PreparedCall(b"", "", tuple(parameters.items()))
+        return PreparedCall(None, tuple(parameters.items()))
 
     def send(self, call: PreparedCall) -> Answer:
         """Signs a call, sends it once and reads the answer.
@@ -162,11 +160,11 @@ class SentenceClient:
         """
         credentials = self._credentials.current()
         timestamp = int(self._wall_clock() + self._clock_offset)
-        if call.parameters is None:
+        if call.body is not None:
             body = call.body
-            headers = self._tc3_headers(call.body_sha256, credentials, timestamp)
+            headers = self._tc3_headers(body.sha256, credentials, timestamp)
         else:
-            body = self._v1_form(dict(call.parameters), credentials, timestamp)
+            body = Body([self._v1_form(dict(call.parameters or ()), credentials, timestamp)])
             headers = {"Host": self._host, "Content-Type": _FORM}
         reply = self._transport.post(body, headers)
         try:

@@ -29,6 +29,10 @@ NO_SAMPLES: Final = "NoSamples"
 DECODE_FAILED: Final = "DecodeFailed"
 DAMAGED: Final = "Damaged"
 NO_SUCH_CHANNEL: Final = "NoSuchChannel"
+TOO_LONG: Final = "TooLong"
+DECODER_HUNG: Final = "DecoderHung"
+DECODER_CRASHED: Final = "DecoderCrashed"
+DECODER_OUT_OF_MEMORY: Final = "DecoderOutOfMemory"
 URL_TOO_LONG: Final = "UrlTooLong"
 PAYLOAD_TOO_LARGE: Final = "PayloadTooLarge"
 NO_ENGINE_FOR_LANGUAGE: Final = "NoEngineForLanguage"
@@ -36,7 +40,19 @@ SAMPLES_UNACCOUNTED: Final = "SamplesUnaccounted"
 UNFORESEEN: Final = "Unforeseen"
 
 FOLLOW_FROM_BYTES: Final = frozenset(
-    {NOT_AUDIO, NO_AUDIO_STREAM, NO_SAMPLES, DECODE_FAILED, DAMAGED, EMPTY_FILE, NO_SUCH_CHANNEL}
+    {
+        NOT_AUDIO,
+        NO_AUDIO_STREAM,
+        NO_SAMPLES,
+        DECODE_FAILED,
+        DAMAGED,
+        EMPTY_FILE,
+        NO_SUCH_CHANNEL,
+        TOO_LONG,
+        DECODER_HUNG,
+        DECODER_CRASHED,
+        DECODER_OUT_OF_MEMORY,
+    }
 )
 """Failures that stay as long as the recording's bytes and the options do; of others nobody knows."""
 

@@ -7,24 +7,25 @@ stays answered, whatever has become of decoders and detectors since.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import BinaryIO
 
 from transforms import codes
 from transforms.answer_entry import Planned, PlannedChannel
 from transforms.answer_record import AnswerRecord
 from transforms.cut_settings import CutSettings
-from transforms.cuts import CutPolicy, SampleRange
-from transforms.cutting import Cutter
+from transforms.cut_source import ChannelCut, CutTask, SourceCut, cut_source
 from transforms.engines import sample_rate_of
 from transforms.errors import RecordingError
 from transforms.fetch import mark_of_url
-from transforms.hold import Hold
+from transforms.hold import HeldSound, Hold
 from transforms.keys import plan_key
-from transforms.normalize import Normalized, normalize
-from transforms.records import Extent, Failure, Recording, Segment, Span, Stage
-from transforms.sound import sound_of
-from transforms.source import Checked, ChecksumReader, open_source, verify
+from transforms.records import Extent, Failure, PlannedSegment, Recording, Segment, Span, Stage
+from transforms.source import open_source, verify
+
+SourceCutter = Callable[[BinaryIO, CutTask], SourceCut]
+"""What decodes and cuts: `cut_source`, or a process that does (`decode_pool`)."""
 
 # A decoder of another version may find some samples more or less; more than this, and
 # the recorded cuts are those of another sound.
@@ -36,25 +37,27 @@ class CutChannel:
     """One channel of a recording that was read to its end, its sound held."""
 
     extent: Extent
-    ranges: tuple[SampleRange, ...]
+    planned: tuple[PlannedSegment, ...]
     keys: tuple[bytes, ...]
     hold: Hold
 
     def segments(self) -> Iterator[Segment]:
-        """Its segments in order; can be asked for once, for the sound is let go."""
-        for index, (piece, key) in enumerate(zip(self.ranges, self.keys, strict=True)):
+        """Its segments in order; their sound is loaded when it is asked for."""
+        for index, (planned, key) in enumerate(zip(self.planned, self.keys, strict=True)):
             span = Span(
                 audio_uri=self.extent.audio_uri,
                 audio_crc32c=self.extent.audio_crc32c,
                 channel=self.extent.channel,
                 segment_index=index,
-                start_sample=piece.start_sample,
-                end_sample=piece.end_sample,
+                start_sample=planned.own.start_sample,
+                end_sample=planned.own.end_sample,
                 sample_rate=self.extent.sample_rate,
                 engine=self.extent.engine,
             )
-            yield Segment(span, audio=sound_of(self.hold.read(piece), span.sample_rate), key=key)
-        self.hold.close()
+            sound = HeldSound(self.hold, planned.sent, span.sample_rate)
+            yield Segment(
+                span, sound=sound, key=key, sent=() if planned.sent == (planned.own,) else planned.sent
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ class CutRecording:
         return tuple(channel.extent for channel in self.channels)
 
     def segments(self) -> Iterator[Segment]:
-        """All segments, channel by channel; can be asked for once."""
+        """All segments, channel by channel."""
         for channel in self.channels:
             yield from channel.segments()
 
@@ -89,7 +92,11 @@ class PassedOn:
 
 
 def cut_recording(
-    recording: Recording, settings: CutSettings, record: AnswerRecord | None = None
+    recording: Recording,
+    settings: CutSettings,
+    record: AnswerRecord | None = None,
+    *,
+    cutter: SourceCutter = cut_source,
 ) -> CutRecording:
     """Read, checksum, decode, resample and cut a recording.
 
@@ -97,6 +104,7 @@ def cut_recording(
         recording: what to read.
         settings: how.
         record: where its cuts are looked up and kept.
+        cutter: what decodes and cuts; by default that is done here.
 
     Raises:
         RecordingError: it cannot be read, is not what its checksum says, or cannot
@@ -105,39 +113,25 @@ def cut_recording(
         OSError: the temporary folder is full.
     """
     engine = settings.engines.engine_for(recording.language)
-    sample_rate = sample_rate_of(engine)
     with open_source(recording, limits=settings.limits) as source:
-        normalized = normalize(
-            source,
-            name=recording.audio_uri,
-            sample_rate=sample_rate,
-            channels=settings.channel_choice(recording),
-        )
-        cutters, checked = _read_to_the_end(recording, source, normalized, settings.policy(sample_rate))
-    plan = _plan(recording, settings, engine, cutters, checked, record)
+        found = cutter(source, _task(recording, settings, sample_rate_of(engine)))
+    # Bytes that are not the expected ones explain more than what a decoder made of them.
+    verify(recording, found.checked)
+    if found.failure is not None:
+        raise found.failure
+    holds = {channel.number: channel.hold for channel in found.channels}
+    for hold in holds.values():
+        hold.settle()
     channels = tuple(
         CutChannel(
-            extent=Extent(
-                audio_uri=recording.audio_uri,
-                audio_crc32c=checked.crc32c,
-                channel=planned.channel,
-                engine=engine,
-                sample_rate=sample_rate,
-                duration_samples=planned.total_samples,
-                speech_samples=sum(end - start for start, end in planned.ranges),
-                segments=len(planned.ranges),
-                recording_id=recording.recording_id,
-                damaged=normalized.damage is not None,
-                mark=recording.mark,
-                settings=settings.shaping.of(recording),
-            ),
-            ranges=tuple(SampleRange(start, end) for start, end in planned.ranges),
+            extent=_extent(recording, settings, engine, found, planned),
+            planned=planned.segments,
             keys=planned.answer_keys,
-            hold=cutters[planned.channel].hold,
+            hold=holds[planned.channel],
         )
-        for planned in plan
+        for planned in _plan(recording, settings, engine, found, record)
     )
-    return CutRecording(channels, _damage(recording, settings, checked.crc32c, normalized.damage))
+    return CutRecording(channels, _damage(recording, settings, found))
 
 
 def pass_on(recording: Recording, settings: CutSettings) -> PassedOn:
@@ -166,6 +160,7 @@ def pass_on(recording: Recording, settings: CutSettings) -> PassedOn:
         engine=engine,
         sample_rate=sample_rate_of(engine),
         duration_samples=0,
+        covered_samples=0,
         speech_samples=0,
         segments=1,
         recording_id=recording.recording_id,
@@ -190,83 +185,88 @@ def failure_of(recording: Recording, settings: CutSettings, error: RecordingErro
     )
 
 
-def _read_to_the_end(
-    recording: Recording, source: ChecksumReader, normalized: Normalized, policy: CutPolicy
-) -> tuple[dict[int, Cutter], Checked]:
-    cutters: dict[int, Cutter] = {}
-    try:
-        for block in normalized:
-            if block.channel not in cutters:
-                cutters[block.channel] = Cutter(policy)
-            cutters[block.channel].push(block.audio)
-    except RecordingError:
-        # Bytes that could not be read, or are not the expected ones, explain more than
-        # what the decoder made of them.
-        verify(recording, source.finish())
-        raise
-    for cutter in cutters.values():
-        cutter.finish()
-    checked = source.finish()
-    verify(recording, checked)
-    return cutters, checked
+def _task(recording: Recording, settings: CutSettings, sample_rate: int) -> CutTask:
+    return CutTask(
+        name=recording.audio_uri,
+        sample_rate=sample_rate,
+        channels=settings.channel_choice(recording),
+        policy=settings.policy(sample_rate),
+        detector=settings.detector,
+        max_hours=settings.max_hours,
+    )
+
+
+def _extent(
+    recording: Recording, settings: CutSettings, engine: str, found: SourceCut, planned: PlannedChannel
+) -> Extent:
+    return Extent(
+        audio_uri=recording.audio_uri,
+        audio_crc32c=found.checked.crc32c,
+        channel=planned.channel,
+        engine=engine,
+        sample_rate=sample_rate_of(engine),
+        duration_samples=planned.total_samples,
+        covered_samples=sum(segment.own.samples for segment in planned.segments),
+        speech_samples=planned.speech_samples,
+        segments=len(planned.segments),
+        recording_id=recording.recording_id,
+        damaged=found.damage is not None,
+        mark=recording.mark,
+        settings=settings.shaping.of(recording),
+    )
 
 
 def _plan(
-    recording: Recording,
-    settings: CutSettings,
-    engine: str,
-    cutters: dict[int, Cutter],
-    checked: Checked,
-    record: AnswerRecord | None,
+    recording: Recording, settings: CutSettings, engine: str, found: SourceCut, record: AnswerRecord | None
 ) -> tuple[PlannedChannel, ...]:
     """The recorded cuts of the recording, or those just made, which are recorded then."""
     sample_rate = sample_rate_of(engine)
-    policy = settings.policy(sample_rate)
     choice = settings.channel_choice(recording)
     key = plan_key(
-        content_digest=checked.digest,
+        content_digest=found.checked.digest,
         channels=f"{choice.kind} {choice.channel}",
         sample_rate=sample_rate,
-        max_samples=policy.max_samples,
-        search_samples=policy.search_samples,
+        cutting=settings.cutting(sample_rate),
         voice_format=settings.voice_format,
         max_payload_bytes=settings.max_payload_bytes,
         fingerprint=settings.fingerprint(engine),
     )
     known = None if record is None else record.find_plan(key)
-    if known is not None and _fits(known, cutters, sample_rate):
+    if known is not None and _fits(known, found, sample_rate):
         return known.channels
-    made = Planned(
-        key,
-        tuple(
-            PlannedChannel(
-                channel=channel,
-                total_samples=cutter.total_samples,
-                ranges=tuple((piece.start_sample, piece.end_sample) for piece in cutter.ranges),
-                answer_keys=tuple(
-                    settings.answer_key(cutter.hold.read(piece), sample_rate, engine)
-                    for piece in cutter.ranges
-                ),
-            )
-            for channel, cutter in cutters.items()
-        ),
-    )
+    made = Planned(key, tuple(_planned(channel, settings, engine) for channel in found.channels))
     if record is not None:
         record.add(made)
     return made.channels
 
 
-def _fits(plan: Planned, cutters: dict[int, Cutter], sample_rate: int) -> bool:
-    """Whether a recorded plan is one of the sound that was decoded now."""
-    lengths = {planned.channel: planned.total_samples for planned in plan.channels}
-    tolerance = _SAME_LENGTH_SECONDS * sample_rate
-    return lengths.keys() == cutters.keys() and all(
-        abs(lengths[channel] - cutter.total_samples) <= tolerance for channel, cutter in cutters.items()
+def _planned(channel: ChannelCut, settings: CutSettings, engine: str) -> PlannedChannel:
+    keys = (
+        settings.answer_key(
+            pcm_digest=digest,
+            samples=segment.sent_samples,
+            sample_rate=sample_rate_of(engine),
+            engine=engine,
+        )
+        for segment, digest in zip(channel.segments, channel.digests, strict=True)
+    )
+    return PlannedChannel(
+        channel.number, channel.total_samples, channel.speech_samples, channel.segments, tuple(keys)
     )
 
 
-def _damage(recording: Recording, settings: CutSettings, crc32c: int, damage: str | None) -> Failure | None:
-    if damage is None:
+def _fits(plan: Planned, found: SourceCut, sample_rate: int) -> bool:
+    """Whether a recorded plan is one of the sound that was decoded now."""
+    recorded = {channel.channel: channel.total_samples for channel in plan.channels}
+    decoded = {channel.number: channel.total_samples for channel in found.channels}
+    tolerance = _SAME_LENGTH_SECONDS * sample_rate
+    return recorded.keys() == decoded.keys() and all(
+        abs(recorded[channel] - samples) <= tolerance for channel, samples in decoded.items()
+    )
+
+
+def _damage(recording: Recording, settings: CutSettings, found: SourceCut) -> Failure | None:
+    if found.damage is None:
         return None
-    error = RecordingError(Stage.DECODE, codes.DAMAGED, damage)
-    return replace(failure_of(recording, settings, error), audio_crc32c=crc32c)
+    error = RecordingError(Stage.DECODE, codes.DAMAGED, found.damage)
+    return replace(failure_of(recording, settings, error), audio_crc32c=found.checked.crc32c)

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from blake3 import blake3
-
 from transforms import formats
 from transforms.cuts import CutPolicy
 from transforms.engines import EngineChoice
@@ -33,7 +31,16 @@ class CutSettings:
             spend makes segments shorter, "auto" never does.
         max_payload_bytes: the largest payload, before base64.
         max_seconds: the longest segment, below 60.
-        search_seconds: how far back from the limit a quiet place is looked for.
+        detector: what tells speech from silence, one of `speech.DETECTORS`.
+        skip_silence: leave out what no one speaks in; else segments tile the recording.
+        padding_seconds: kept on either side of speech.
+        overlap_seconds: what both segments hear where a cut had to fall into speech.
+        squeeze_to_seconds: longer pauses inside a segment are sent as short as that; None
+            for as they are.
+        max_hours: a recording that decodes to more is a failure.
+        stall_seconds: a decoder without progress for so long is given up.
+        isolated: decode in processes of their own, so that a decoder that hangs or
+            crashes costs its recording alone.
         limits: of size and time, for what is downloaded.
         by_url: pass http(s) addresses on to the service instead of downloading.
         threads: how many recordings are decoded at once.
@@ -52,7 +59,14 @@ class CutSettings:
     voice_format: str = "auto"
     max_payload_bytes: int = 600_000
     max_seconds: float = 59.0
-    search_seconds: float = 12.0
+    detector: str = "silero"
+    skip_silence: bool = True
+    padding_seconds: float = 0.3
+    overlap_seconds: float = 0.0
+    squeeze_to_seconds: float | None = None
+    max_hours: float = 24.0
+    stall_seconds: float = 60.0
+    isolated: bool = True
     limits: ReadLimits = field(default_factory=ReadLimits)
     by_url: bool = False
     threads: int = 1
@@ -73,7 +87,25 @@ class CutSettings:
             max_payload_bytes=self.max_payload_bytes,
             max_seconds=self.max_seconds,
         )
-        return CutPolicy.for_rate(sample_rate, max_samples=max_samples, search_seconds=self.search_seconds)
+        return CutPolicy.for_rate(
+            sample_rate,
+            max_samples=max_samples,
+            pad_seconds=self.padding_seconds,
+            skip_silence=self.skip_silence,
+            overlap_seconds=self.overlap_seconds,
+            squeeze_seconds=self.squeeze_to_seconds,
+        )
+
+    def cutting(self, sample_rate: int) -> Fingerprint:
+        """Everything that decides where a channel is cut, but for the version that does it."""
+        return (
+            ("max_samples", self.policy(sample_rate).max_samples),
+            ("detector", self.detector),
+            ("skip_silence", self.skip_silence),
+            ("padding_seconds", self.padding_seconds),
+            ("overlap_seconds", self.overlap_seconds),
+            ("squeeze_to_seconds", self.squeeze_to_seconds),
+        )
 
     def channel_choice(self, recording: Recording) -> ChannelChoice:
         """Which channels of a recording are transcribed, and how."""
@@ -81,14 +113,20 @@ class CutSettings:
             return ChannelChoice("only", recording.channel)
         return ChannelChoice(self.channels)
 
-    def answer_key(self, pcm: bytes, sample_rate: int, engine: str) -> bytes:
-        """By which the answer to a segment with this sound is recorded."""
-        samples = len(pcm) // 2
+    def answer_key(self, *, pcm_digest: bytes, samples: int, sample_rate: int, engine: str) -> bytes:
+        """By which the answer to a segment is recorded.
+
+        Args:
+            pcm_digest: BLAKE3 of the sound that is sent, 16-bit little-endian mono.
+            samples: its length.
+            sample_rate: samples per second.
+            engine: that hears it.
+        """
         voice_format = self.voice_format
         if voice_format == formats.AUTO:
             voice_format = formats.choose_format(samples, sample_rate, self.max_payload_bytes)
         return answer_key(
-            pcm_digest=blake3(pcm).digest(),
+            pcm_digest=pcm_digest,
             samples=samples,
             sample_rate=sample_rate,
             voice_format=voice_format,

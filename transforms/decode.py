@@ -1,29 +1,34 @@
 """From the bytes of a recording to its samples, in blocks: constant memory at any length.
 
 Which library decodes is chosen by content. libsndfile is the faster one where it reads at
-all (mp3: 583-625 x real time against 310, with resampling to 16 kHz); FFmpeg, through PyAV,
-takes the rest and what libsndfile gives up on.
+all; FFmpeg, through PyAV, takes the rest and what libsndfile gives up on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from typing import BinaryIO
+from contextlib import AbstractContextManager, closing, contextmanager
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from transforms import codes
-from transforms.decode_av import open_av
+from transforms.announced import missing_part
 from transforms.decode_base import Decoder, ShieldedStream, UndecodableError
 from transforms.decode_sndfile import SndfileDecoder
 from transforms.errors import RecordingError
 from transforms.records import Stage
 from transforms.sniff import HEAD_BYTES, WavLayout, is_for_libsndfile, read_wav_layout
+from transforms.wholeness import look_over
+
+if TYPE_CHECKING:
+    from transforms.decode_av import AvDecoder
 
 _SAMPLE_RATES = range(1000, 1_000_000)
 _MAX_CHANNELS = 64
+# Frames of mp3 hold more than comes out: the encoder's delay and padding are taken off.
+_PADDING_SECONDS = 1.0
 _MESSAGES = {
     codes.NOT_AUDIO: (
         "{name} is not recognised as audio or video ({reason}). Perhaps it is another kind of file, "
@@ -71,8 +76,12 @@ def open_decoder(stream: BinaryIO, name: str) -> Iterator[Decoder]:
             _check_plausible(decoder)
             yield decoder
     except UndecodableError as error:
-        message = _MESSAGES[error.code].format(name=name, reason=error.reason)
-        raise RecordingError(Stage.DECODE, error.code, message) from error
+        code, reason = error.code, error.reason
+        missing = missing_part(shielded)
+        if missing is not None:
+            code = codes.DECODE_FAILED if code == codes.NOT_AUDIO else code
+            reason += f"; {missing}"
+        raise RecordingError(Stage.DECODE, code, _MESSAGES[code].format(name=name, reason=reason)) from error
 
 
 def _check_plausible(decoder: Decoder) -> None:
@@ -87,40 +96,59 @@ def _check_plausible(decoder: Decoder) -> None:
 def _open_best(stream: BinaryIO, shielded: ShieldedStream, head: bytes) -> Iterator[Decoder]:
     layout = read_wav_layout(shielded)
     shielded.check()
-    if layout is not None and layout.size_is_wrong and layout.raw is not None:
+    size_is_wrong = layout is not None and layout.size_is_wrong
+    if layout is not None and size_is_wrong and layout.raw is not None:
         # Everything behind the header is samples, whatever the header says.
         samples = ShieldedStream(stream, layout.data_start)
         with closing(SndfileDecoder(samples, layout.low_frequency_channel, layout.raw)) as bare:
             yield bare
         return
-    if is_for_libsndfile(head):
+    trouble = None
+    if is_for_libsndfile(head) and not size_is_wrong:
         try:
             first = SndfileDecoder(shielded, layout.low_frequency_channel if layout else None)
-        except UndecodableError:
-            pass  # FFmpeg reads some files under the same magic bytes that libsndfile does not.
+        except UndecodableError as error:
+            # FFmpeg reads some files under the same magic bytes that libsndfile does not. What
+            # libsndfile has begun to read and given up is damaged, though.
+            trouble = error.reason if error.code == codes.NO_SAMPLES else None
         else:
             with closing(first):
-                yield _MendingDecoder(first, shielded, layout)
+                yield _WatchedDecoder(first, shielded, layout)
             return
-    with open_av(shielded) as second:
-        yield second
+    with _open_av(shielded, ignore_length=size_is_wrong) as second:
+        yield _WatchedDecoder(second, shielded, None, trouble)
 
 
-class _MendingDecoder:
-    """libsndfile, and FFmpeg from where libsndfile breaks off.
+def _open_av(stream: ShieldedStream, *, ignore_length: bool = False) -> AbstractContextManager[AvDecoder]:
+    # Imported when first needed: many runs never need it, and it takes 0.1 s and 20 MB in every process.
+    from transforms.decode_av import open_av
 
-    libsndfile gives up at the first damaged place of a flac or mp3 file, FFmpeg goes on
-    behind it. Which samples are lost in between is not known, so the seam may be off by
-    what was damaged.
+    return open_av(stream, ignore_length=ignore_length)
+
+
+class _WatchedDecoder:
+    """A decoder, a look at whether the file is whole, and FFmpeg from where libsndfile breaks off.
+
+    libsndfile gives up at the first damaged place of a flac file and the worst ones of an mp3
+    file; FFmpeg goes on behind them. Which samples are lost in between is not known, so the
+    seam may be off by what was damaged.
     """
 
-    def __init__(self, first: SndfileDecoder, stream: ShieldedStream, layout: WavLayout | None) -> None:
+    def __init__(
+        self,
+        first: SndfileDecoder | AvDecoder,
+        stream: ShieldedStream,
+        layout: WavLayout | None,
+        trouble: str | None = None,
+    ) -> None:
         self._first = first
         self._stream = stream
         self._layout = layout
+        self._trouble = trouble
         self.sample_rate = first.sample_rate
         self.channels = first.channels
         self.low_frequency_channel = first.low_frequency_channel
+        self.structure = first.structure
         self.damage: str | None = None
 
     def blocks(self) -> Iterator[NDArray[np.float32]]:
@@ -133,20 +161,25 @@ class _MendingDecoder:
         for block in self._first.blocks():
             frames += len(block)
             yield block
-        self.damage = self._first.damage
-        if self.damage is not None:
-            self.damage += "; FFmpeg went on from there as far as it could"
+        found = [self._trouble, self._first.damage]
+        wholeness = look_over(self._stream, self.structure)
+        self._stream.check()
+        missing = (wholeness.samples or 0) - frames > _PADDING_SECONDS * self.sample_rate
+        if isinstance(self._first, SndfileDecoder) and (self._first.damage is not None or missing):
+            found += ["FFmpeg went on from there as far as it could"] if self._first.damage else []
             yield from self._rest(frames)
-        elif self._layout is not None and (self._layout.missing_bytes or self._layout.size_is_wrong):
-            self.damage = (
+        found.append(wholeness.damage)
+        if self._layout is not None and self._layout.missing_bytes:
+            found.append(
                 f"the header announces {self._layout.declared_bytes} bytes of audio, "
                 f"{self._layout.present_bytes} are there"
             )
+        self.damage = "; ".join(each for each in found if each) or None
 
     def _rest(self, frames: int) -> Iterator[NDArray[np.float32]]:
         """What FFmpeg makes of the recording behind its first ``frames`` frames."""
         try:
-            with open_av(self._stream) as second:
+            with _open_av(self._stream) as second:
                 if (second.sample_rate, second.channels) != (self.sample_rate, self.channels):
                     return
                 for block in second.blocks():

@@ -12,7 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transforms import codes
-from transforms.decode_base import ShieldedStream, UndecodableError, block_frames, shortfall, without_nan
+from transforms.decode_base import (
+    ShieldedStream,
+    UndecodableError,
+    block_frames,
+    shortfall,
+    without_nan,
+)
+from transforms.sniff import Structure
 
 # Containers that hold their audio themselves. Playlists, concat scripts, session
 # descriptions and picture sequences, which name other files or hosts, are not among them.
@@ -24,9 +31,8 @@ _DEMUXERS = (
 # The first is enough for nearly all files and opens short ones fast; the second is
 # FFmpeg's own, for streams whose audio begins late.
 _PROBE_BYTES = (1 << 16, 5_000_000)
-# Containers that state how long their audio is; of others FFmpeg guesses it.
-_KNOW_THEIR_LENGTH = ("mov,mp4,m4a,3gp,3g2,mj2", "ogg", "flac")
-_TOLERANCE_SECONDS = 0.5
+# Containers that state how long their audio is, and how exactly; of others FFmpeg guesses it.
+_TOLERANCE_SECONDS = {"mov,mp4,m4a,3gp,3g2,mj2": 0.5, "flac": 0.0, "wv": 0.0, "tta": 0.0, "ape": 0.0}
 _SCALES = {
     "u8": 1 / 128,
     "s16": 1 / 32768,
@@ -41,22 +47,23 @@ _TAGS: dict[str, Any] = {} if int(av.__version__.split(".")[0]) >= 19 else {"met
 
 
 @contextmanager
-def open_av(stream: ShieldedStream) -> Iterator[AvDecoder]:
+def open_av(stream: ShieldedStream, *, ignore_length: bool = False) -> Iterator[AvDecoder]:
     """Open the stream by its content and decode its first audio stream.
 
     Args:
         stream: at any position.
+        ignore_length: read a wav file to its end, whatever its header says.
 
     Raises:
         UndecodableError: FFmpeg does not recognise it, it has no audio, or no sample of it
             can be decoded.
         BeamscribeError, OSError: reading the stream failed.
     """
-    with _open_container(stream) as container:
+    with _open_container(stream, {"ignore_length": "1"} if ignore_length else {}) as container:
         yield AvDecoder(stream, container)
 
 
-def _open_container(stream: ShieldedStream) -> av.container.InputContainer:
+def _open_container(stream: ShieldedStream, options: dict[str, str]) -> av.container.InputContainer:
     """Open with little probing, and with much if that did not find the audio."""
     for probe_bytes in _PROBE_BYTES:
         stream.seek(0)
@@ -64,7 +71,7 @@ def _open_container(stream: ShieldedStream) -> av.container.InputContainer:
             container: av.container.InputContainer = av.open(
                 stream,
                 "r",
-                options={"format_whitelist": _DEMUXERS, "probesize": str(probe_bytes)},
+                options={"format_whitelist": _DEMUXERS, "probesize": str(probe_bytes), **options},
                 io_open=_refuse_other_files,
                 **_TAGS,
             )
@@ -75,8 +82,13 @@ def _open_container(stream: ShieldedStream) -> av.container.InputContainer:
         audio = container.streams.audio
         if audio and audio[0].codec_context is not None and audio[0].codec_context.sample_rate:
             return container
+        has_audio = bool(audio)
         kinds = ", ".join(sorted({found.type for found in container.streams}))
         container.close()
+    if has_audio:
+        raise UndecodableError(
+            codes.NO_SAMPLES, "FFmpeg finds an audio stream of an unknown kind or no length"
+        )
     raise UndecodableError(
         codes.NO_AUDIO_STREAM, f"FFmpeg finds no audio stream in it, only: {kinds or 'nothing'}"
     )
@@ -104,6 +116,7 @@ class AvDecoder:
         self._container = container
         self._audio = container.streams.audio[0]
         self._audio.codec_context.thread_count = 1
+        self.structure = _structure_of(container)
         self._damaged_packets = 0
         self._broken: str | None = None
         self.damage: str | None = None
@@ -135,9 +148,10 @@ class AvDecoder:
             # Gaps between timestamps are no error here: the samples are what counts.
             frame.pts = None
             fifo.write(frame)
-            while (block := fifo.read(size)) is not None:
-                frames += block.samples
-                yield _to_float(block)
+            if fifo.samples >= size:
+                while (block := fifo.read(size)) is not None:
+                    frames += block.samples
+                    yield _to_float(block)
         self._stream.check()
         rest = fifo.read()
         if rest is not None:
@@ -147,15 +161,23 @@ class AvDecoder:
 
     def _decode(self) -> Iterator[av.AudioFrame]:
         """Frames as they are; packets that cannot be decoded are counted and left out."""
+        is_bare = self._audio.codec_context.name.startswith("pcm_")
+        # Frames of flac carry their numbers; those with a wrong checksum come out without.
+        is_numbered = self._container.format.name == "flac"
         try:
             for packet in self._container.demux(self._audio):
+                # The file ends in a corrupt one, or its checksum is wrong; it may be heard yet.
+                # Bare samples may end anywhere.
+                damaged = packet.is_corrupt and not is_bare
                 try:
                     decoded = packet.decode()
                 except av.FFmpegError:
+                    decoded, damaged = [], True
+                if damaged:
                     self._damaged_packets += 1
-                    continue
                 for frame in decoded:
-                    self._damaged_packets += frame.is_corrupt
+                    if not damaged and (frame.is_corrupt or (is_numbered and frame.pts is None)):
+                        self._damaged_packets += 1
                     if frame.samples:
                         yield frame
         except av.FFmpegError as error:
@@ -174,7 +196,7 @@ class AvDecoder:
             shape = _shape_of(frame)
             if shape != previous:
                 if resampler is not None:
-                    yield from resampler.resample(None)
+                    yield from self._converted(resampler, None)
                 resampler = (
                     av.AudioResampler(first.format, first.layout, first.sample_rate)
                     if shape != wanted
@@ -185,33 +207,54 @@ class AvDecoder:
                 yield frame
             else:
                 frame.pts = None
-                yield from resampler.resample(frame)
+                yield from self._converted(resampler, frame)
+        if resampler is not None:
+            yield from self._converted(resampler, None)
+
+    def _converted(
+        self, resampler: av.AudioResampler, frame: av.AudioFrame | None
+    ) -> Iterator[av.AudioFrame]:
+        for converted in resampler.resample(frame):
+            # What collects the frames wants them alike in this too.
+            converted.time_base = self._first.time_base
+            yield converted
 
     def _describe_damage(self, frames: int) -> str | None:
         found = []
         if self._damaged_packets:
-            found.append(f"{self._damaged_packets} packets could not be decoded")
+            found.append(f"{self._damaged_packets} packets are broken")
         if self._broken is not None:
             found.append(f"the container broke off: {self._broken}")
         duration, time_base = self._audio.duration, self._audio.time_base
-        if frames and self._container.format.name in _KNOW_THEIR_LENGTH and duration and time_base:
-            claimed = float(duration * time_base) * self.sample_rate
-            short = shortfall(frames, claimed, self.sample_rate, _TOLERANCE_SECONDS)
+        tolerance = _TOLERANCE_SECONDS.get(self._container.format.name)
+        if frames and tolerance is not None and duration and time_base:
+            claimed = round(duration * time_base * self.sample_rate)
+            short = shortfall(frames, claimed, self.sample_rate, tolerance)
             found += [short] if short else []
         return "; ".join(found) or None
 
 
-def _shape_of(frame: av.AudioFrame) -> tuple[str, str, int]:
-    return frame.format.name, frame.layout.name, frame.sample_rate
+def _structure_of(container: av.container.InputContainer) -> Structure | None:
+    if container.format.name == "ogg":
+        return "ogg pages"
+    coded = container.streams.audio[0].codec_context.name
+    if (container.format.name, coded) in (("mp3", "mp3float"), ("mp3", "mp3"), ("aac", "aac")):
+        return "mpeg frames"
+    return None
+
+
+def _shape_of(frame: av.AudioFrame) -> tuple[int, int, str]:
+    return frame.sample_rate, frame.layout.nb_channels, frame.format.name
 
 
 def _to_float(frame: av.AudioFrame) -> NDArray[np.float32]:
+    """A frame as (frames, channels); a view where its samples are floats, channel by channel."""
     kind = frame.format.packed.name
     samples: NDArray[Any] = frame.to_ndarray()
     shaped: NDArray[Any] = samples.T if frame.format.is_planar else samples.reshape(frame.samples, -1)
     if kind in ("flt", "dbl"):
-        return without_nan(np.ascontiguousarray(shaped, dtype=np.float32))
-    result = np.ascontiguousarray(shaped, dtype=np.float32)
+        return without_nan(shaped.astype(np.float32, copy=False))
+    result = shaped.astype(np.float32)
     if kind == "u8":
         result -= np.float32(128)
     result *= np.float32(_SCALES[kind])

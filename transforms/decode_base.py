@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transforms.errors import BeamscribeError
+from transforms.sniff import Structure
 
-BLOCK_SECONDS = 5
+BLOCK_SECONDS = 3
 # A block of many channels or of a high rate is shorter: 4 MiB of float32.
 _BLOCK_VALUES = 1 << 20
 
@@ -24,12 +25,14 @@ class Decoder(Protocol):
         channels: how many, in the order of the file.
         low_frequency_channel: the index of the subwoofer's channel, if the file says that
             it has one. It holds no speech.
+        structure: what the stream is made of, where that can be checked by itself.
         damage: what was missing or broken; None for nothing. Known after the last block.
     """
 
     sample_rate: int
     channels: int
     low_frequency_channel: int | None
+    structure: Structure | None
     damage: str | None
 
     def blocks(self) -> Iterator[NDArray[np.float32]]:
@@ -146,6 +149,8 @@ def without_nan(samples: NDArray[np.float32]) -> NDArray[np.float32]:
 
     One such value would spread through the resampler's whole filter.
     """
-    if np.isfinite(samples).all():
-        return samples
+    # A sum is finite only if all of it is; sums of huge values may overflow without harm.
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(samples.sum()):
+            return samples
     return np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0)

@@ -1,4 +1,4 @@
-"""Decoding by libsndfile: wav, flac, mp3, ogg-vorbis, aiff, au, w64, caf, RF64."""
+"""Decoding by libsndfile: wav, flac, mp3, aiff, au, w64, caf, RF64."""
 
 from __future__ import annotations
 
@@ -9,8 +9,14 @@ import soundfile
 from numpy.typing import NDArray
 
 from transforms import codes
-from transforms.decode_base import ShieldedStream, UndecodableError, block_frames, shortfall, without_nan
-from transforms.sniff import RawFormat
+from transforms.decode_base import (
+    ShieldedStream,
+    UndecodableError,
+    block_frames,
+    shortfall,
+    without_nan,
+)
+from transforms.sniff import RawFormat, Structure
 
 # libsndfile says so many frames when a FLAC header does not know.
 _FRAMES_UNKNOWN = 1 << 60
@@ -19,11 +25,9 @@ _LOW_FREQUENCY_CHANNELS = {
     ("FLAC", 6): 3,
     ("FLAC", 7): 3,
     ("FLAC", 8): 3,
-    ("OGG", 6): 5,
-    ("OGG", 7): 6,
-    ("OGG", 8): 7,
 }
-# mp3 lengths are promised by the encoder's tag, to a frame or two of 1,152 samples.
+# mp3 lengths are promised by the encoder's tag, to a frame or two of 1,152 samples; those of
+# flac are exact.
 _TOLERANCE_SECONDS = 0.15
 
 
@@ -63,6 +67,8 @@ class SndfileDecoder:
         self.low_frequency_channel = low_frequency_channel
         if low_frequency_channel is None:
             self.low_frequency_channel = _LOW_FREQUENCY_CHANNELS.get((self._file.format, self.channels))
+        is_mp3 = self._file.format in ("MP3", "MPEG")
+        self.structure: Structure | None = "mpeg frames" if is_mp3 else None
         self.damage: str | None = None
         self._first = self._read_block()
         if not len(self._first):
@@ -82,7 +88,8 @@ class SndfileDecoder:
             yield block
             block = self._read_block()
         if self.damage is None and self._file.frames < _FRAMES_UNKNOWN:
-            self.damage = shortfall(frames, self._file.frames, self.sample_rate, _TOLERANCE_SECONDS)
+            tolerance = 0 if self._file.format == "FLAC" else _TOLERANCE_SECONDS
+            self.damage = shortfall(frames, self._file.frames, self.sample_rate, tolerance)
 
     def close(self) -> None:
         """Free what libsndfile holds; the stream stays open."""

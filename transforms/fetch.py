@@ -121,7 +121,7 @@ def mark_of_url(url: str, limits: ReadLimits, clock: Callable[[], float] = time.
 def _ask(method: str, url: str, limits: ReadLimits, clock: Callable[[], float]) -> BaseHTTPResponse:
     """Ask for a URL, following redirects to http and https only."""
     timeout = Timeout(connect=min(_CONNECT_SECONDS, limits.max_seconds), read=limits.max_seconds)
-    nothing = Outgoing(b"", Deadline(limits.max_seconds, clock))
+    nothing = Outgoing((), Deadline(limits.max_seconds, clock))
     target = url
     for _ in range(_REDIRECTS + 1):
         response = _manager(urlsplit(target).scheme, proxy_for(target)).urlopen(

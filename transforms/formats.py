@@ -1,4 +1,4 @@
-"""How large a payload gets, and which format a segment is sent in.
+"""How large a payload gets, which format a segment is sent in, and how late it is heard.
 
 Lengths are in samples of 16-bit mono audio at the engine's rate, sizes in
 bytes before base64.
@@ -29,10 +29,23 @@ BIT_RATES: Final[Mapping[str, int]] = MappingProxyType(
 mp3 is constant; 48 kbit/s exists at 16 kHz (MPEG-2) and at 8 kHz (MPEG-2.5).
 """
 
+DELAY_SAMPLES: Final[Mapping[str, int]] = MappingProxyType(
+    {"wav": 0, "pcm": 0, "mp3": 0, "ogg-opus": 0, "m4a": 0, "aac": 1024}
+)
+"""By how many samples the service hears a sound later than it is in the segment.
+
+Every lossy encoder begins with a stretch of its own, 1105 samples for mp3, 6.5 ms for opus,
+1024 samples for AAC. mp3 (LAME's tag), ogg-opus (pre-skip) and m4a (edit list) say in the
+payload how long it is, and a decoder that follows their standards leaves it out: FFmpeg and
+libsndfile do, and the service is taken to decode as FFmpeg does. Bare AAC has nowhere to say
+it, so its first frame is heard as sound. A decoder that ignored the tag of an mp3 would hear
+its words 69 ms late at 16 kHz, 138 ms at 8 kHz.
+"""
+
 # What `auto` sends, the cheapest first. CPU per 59 s at 16 kHz (benchmarks.encode): wav
-# 0.4 ms, opus of complexity 0 126 ms, mp3 164 ms. ADPCM is not there although it is cheap:
-# the service documents 16-bit samples.
-_AUTO_ORDER = ("wav", "ogg-opus", "mp3")
+# 0.4 ms, opus 65 ms. mp3 takes 160 ms and is larger than opus always. ADPCM is not there
+# although it is cheap: the service documents 16-bit samples.
+_AUTO_ORDER = ("wav", "ogg-opus")
 
 # The service takes audio under 60 s.
 _LIMIT_SECONDS = 60
@@ -43,12 +56,14 @@ _MP3_SAMPLES_PER_FRAME = 576
 # Beyond the samples: the encoder's delay and padding, and LAME's info frame.
 _MP3_EXTRA_FRAMES = 5
 _CONTAINER_BYTES = 4096
-_AAC: Final = ("m4a", "aac")
-# The encoder's delay and the padding of the last frame, which the service counts as audio.
-_AAC_DELAY_SAMPLES = 3 * 1024
-# How far the encoders overshot their rate over 20 s of noise, clicks, tones and
-# sweeps: libopus (variable) by 25 % at most, ffmpeg's aac by 9 %.
-_OVERSHOOT = MappingProxyType({"ogg-opus": 1.5, "m4a": 1.25, "aac": 1.25})
+# The encoder's delay and the padding of the last frame, which a decoder may count as audio:
+# always with AAC, with mp3 where it ignores LAME's tag.
+_EXTRA_SAMPLES = MappingProxyType(
+    {"mp3": _MP3_EXTRA_FRAMES * _MP3_SAMPLES_PER_FRAME, "m4a": 3 * 1024, "aac": 3 * 1024}
+)
+# How far the encoders overshot their rate over 20 s of noise, bursts, clicks, tones and
+# sweeps: libopus (constrained) by 4 % at most, ffmpeg's aac by 32 %.
+_OVERSHOOT = MappingProxyType({"ogg-opus": 1.2, "m4a": 1.5, "aac": 1.5})
 
 
 def wav_bytes(samples: int) -> int:
@@ -107,10 +122,9 @@ def max_samples(voice_format: str, sample_rate: int, *, max_payload_bytes: int, 
     if not max_seconds >= 1:
         raise UsageError(f"segmentation.max_seconds is {max_seconds}; segments need at least 1 s.")
     longest = min(
-        math.floor(min(max_seconds, _LIMIT_SECONDS) * sample_rate), _LIMIT_SECONDS * sample_rate - 1
+        math.floor(min(max_seconds, _LIMIT_SECONDS) * sample_rate),
+        _LIMIT_SECONDS * sample_rate - 1 - _EXTRA_SAMPLES.get(voice_format, 0),
     )
-    if voice_format in _AAC:
-        longest = min(longest, _LIMIT_SECONDS * sample_rate - _AAC_DELAY_SAMPLES)
     candidates = _AUTO_ORDER if voice_format == AUTO else (voice_format,)
     fitting = max(_longest_within(name, sample_rate, max_payload_bytes, longest) for name in candidates)
     if fitting < sample_rate:

@@ -11,8 +11,8 @@ import hashlib
 import json
 from typing import Final
 
-Fingerprint = tuple[tuple[str, str | int], ...]
-"""What `request.answer_fingerprint` gives: the parameters that can change an answer."""
+Fingerprint = tuple[tuple[str, str | int | float | None], ...]
+"""Names and values, such as `request.answer_fingerprint` gives: the parameters that can change an answer."""
 
 # A change of what a key is made of needs a new version, or old answers are taken for others.
 _VERSION: Final = 1
@@ -64,8 +64,7 @@ def plan_key(
     content_digest: bytes,
     channels: str,
     sample_rate: int,
-    max_samples: int,
-    search_samples: int,
+    cutting: Fingerprint,
     voice_format: str,
     max_payload_bytes: int,
     fingerprint: Fingerprint,
@@ -76,8 +75,7 @@ def plan_key(
         content_digest: BLAKE3 of the recording's bytes.
         channels: ``mix``, ``split``, or whatever else was asked for.
         sample_rate: samples per second after normalization.
-        max_samples: the limit of a segment.
-        search_samples: how far back from it a pause is looked for.
+        cutting: everything that decides where it is cut, but for the version that does it.
         voice_format: what segments are sent as, or ``auto``.
         max_payload_bytes: by which ``auto`` chooses.
         fingerprint: of the requests; a plan names the keys of their answers.
@@ -90,8 +88,7 @@ def plan_key(
         content_digest.hex(),
         channels,
         sample_rate,
-        max_samples,
-        search_samples,
+        cutting,
         voice_format,
         max_payload_bytes,
         fingerprint,

@@ -30,6 +30,8 @@ _OPPOSED = 0.5
 # Gains are multiples of 1/4096, far finer than is heard, so that the last bits of the sums
 # do not show: of two equal channels the mix is exactly either.
 _GAIN_STEPS = 4096
+# What is added up at once has to stay in a core's cache: twice as fast as a block of 5 s.
+_FRAMES_AT_ONCE = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,11 +188,23 @@ def _fill(values: Doubles, before: float) -> Doubles:
 
 def _apply(shaped: Floats, before: Doubles, after: Doubles) -> Floats:
     """Sum the channels, each frame's gains running from ``before`` to ``after``."""
-    length = shaped.shape[2]
-    ramp = (np.arange(1, length + 1) / length).astype(np.float32)
-    gains = np.stack((before, after - before), axis=1).astype(np.float32)
-    # By frame, the sum at its first gains, and what the way to its last ones adds.
-    parts = np.matmul(gains, shaped.transpose(1, 0, 2))
-    parts[:, 1] *= ramp
-    output: Floats = parts[:, 0] + parts[:, 1]
+    channels, frames, length = shaped.shape
+    ramp = np.stack((np.ones(length), np.arange(1, length + 1) / length)).astype(np.float32)
+    # (channels, frames, 2): of each frame the first gain and how far it goes; of whole runs, so
+    # that the products below always have one shape and round alike.
+    gains = np.zeros((channels, frames + -frames % _FRAMES_AT_ONCE, 2), np.float32)
+    gains[:, :frames, 0] = before.T
+    gains[:, :frames, 1] = (after - before).T
+    output = np.empty((frames, length), np.float32)
+    by_sample = np.empty((_FRAMES_AT_ONCE, length), np.float32)
+    for first in range(0, frames, _FRAMES_AT_ONCE):
+        run = slice(first, min(frames, first + _FRAMES_AT_ONCE))
+        for channel in range(channels):
+            np.matmul(gains[channel, first : first + _FRAMES_AT_ONCE], ramp, out=by_sample)
+            scaled = by_sample[: run.stop - first]
+            if channel:
+                scaled *= shaped[channel, run]
+                output[run] += scaled
+            else:
+                np.multiply(scaled, shaped[channel, run], out=output[run])
     return output.reshape(-1)

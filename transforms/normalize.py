@@ -103,7 +103,7 @@ class Normalized:
 
 
 def normalize(stream: BinaryIO, *, name: str, sample_rate: int, channels: ChannelChoice) -> Normalized:
-    """Decode a recording to 16-bit mono, in blocks of about five seconds.
+    """Decode a recording to 16-bit mono, in blocks of about three seconds.
 
     A channel of ``n`` frames becomes ``resampled_length(n, ...)`` samples, whatever the blocks.
     16-bit mono at ``sample_rate`` comes through bit for bit.

@@ -30,6 +30,9 @@ _PART = re.compile(
     rf"part-(?P<run_id>{_RUN_ID.pattern})-(?P<token>[0-9a-f]{{32}})(?:-r(?P<rewrites>\d+))?\.parquet"
 )
 
+# A batch takes 12 KB beside its values: kept for each row, they are most of what is buffered.
+_ROWS_JOINED = 64
+
 
 @dataclass(frozen=True, slots=True)
 class Rolling:
@@ -113,6 +116,8 @@ class PartWriter:
         self._clock = clock
         # Arrow, not dictionaries: the words of a minute take 60 KB as Python objects, 4 KB here.
         self._batches: list[pa.RecordBatch] = []
+        self._single: list[pa.RecordBatch] = []
+        self._rows = 0
         self._bytes = 0
         self._oldest_at = 0.0
 
@@ -130,11 +135,14 @@ class PartWriter:
             OutputError: the part could not be written. The rows stay buffered.
         """
         batch = _batch_of(row, self._table, self._schema)
-        if not self._batches:
+        if not self._rows:
             self._oldest_at = self._clock()
-        self._batches.append(batch)
+        self._single.append(batch)
+        self._rows += 1
         self._bytes += batch.nbytes
-        full = len(self._batches) >= self._rolling.max_rows or self._bytes >= self._rolling.max_bytes
+        if len(self._single) >= _ROWS_JOINED:
+            self._join()
+        full = self._rows >= self._rolling.max_rows or self._bytes >= self._rolling.max_bytes
         if full or self._clock() - self._oldest_at >= self._rolling.max_seconds:
             return self.flush()
         return 0
@@ -148,13 +156,19 @@ class PartWriter:
         Raises:
             OutputError: the part could not be written. The rows stay buffered.
         """
-        if not self._batches:
+        if not self._rows:
             return 0
-        table = pa.Table.from_batches(self._batches, self._schema).combine_chunks()
+        self._join()
+        table = pa.Table.from_batches(self._batches, self._schema)
         self._folder.put(Part(self._run_id, uuid.uuid4().hex).name, parquet_bytes(table))
         self._batches = []
-        self._bytes = 0
+        self._rows = self._bytes = 0
         return int(table.num_rows)
+
+    def _join(self) -> None:
+        joined = pa.Table.from_batches(self._single, self._schema).combine_chunks()
+        self._batches += joined.to_batches()
+        self._single = []
 
 
 def create_dataset(output: str) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -22,19 +22,19 @@ from apache_beam.metrics import Metrics
 from transforms import formats, request
 from transforms.answer_book import AnswerBook, borrowed_book, give_back
 from transforms.budget import Budget
-from transforms.calling import Caller, Ending, Reply, Tally, told
-from transforms.client import Answer, ClientSettings, PreparedCall, SentenceClient
+from transforms.calling import Caller, Ending, Reply, Tally
+from transforms.client import ClientSettings, PreparedCall, SentenceClient
 from transforms.credentials import EnvironmentCredentials
 from transforms.crew import CrewFn, Output, or_dead_letter
 from transforms.encode import encode
-from transforms.errors import RecordingError
 from transforms.folders import OutputError
 from transforms.limiter import HostLimiter
 from transforms.pace import PacePolicy
-from transforms.records import Failure, Segment, Span, Stage, Utterance, Word
+from transforms.records import Failure, Segment, Span, Stage, Utterance
 from transforms.request import RequestParameters
 from transforms.retry import RetryPolicy, RetryQuota
 from transforms.stopping import OUTPUT_FAILED, StopReason, StopSignal
+from transforms.utterance import Heard, failure_of, result_of
 
 JOB_BROKE = "JobBroke"
 
@@ -144,8 +144,9 @@ class RecognizeFn(CrewFn[Segment, Settled]):
 
         def call() -> Utterance | Failure | Span:
             nonlocal reply
+            heard = _heard_of(parcel[0], self._settings)
             reply = self._reply_for(key, parcel)
-            return result_of(span, reply)
+            return result_of(heard, reply)
 
         value = or_dead_letter(call, stage=Stage.RECOGNIZE, bury=partial(failure_of, span))
         return Settled(value, reply.tally, reply.reused)
@@ -173,21 +174,19 @@ class RecognizeFn(CrewFn[Segment, Settled]):
         engine = segment.span.engine
         if segment.url is not None:
             return self._prepare_url(engine, segment.url)
-        voice_format = settings.voice_format
-        if voice_format == "auto":
-            voice_format = formats.choose_format(
-                segment.span.samples, segment.span.sample_rate, settings.max_payload_bytes
-            )
-        with self._encoding:  # more encoders than cores would only make the first payload late
+        voice_format = _voice_format(segment, settings)
+        with self._encoding:  # more at once than cores would be late all the same, and large
             payload = encode(
                 segment.audio,
                 voice_format,
                 name=segment.span.audio_uri,
                 max_payload_bytes=settings.max_payload_bytes,
             )
-        return self._client.prepare(
-            request.json_body(settings.parameters, engine=engine, voice_format=voice_format, audio=payload)
-        )
+            return self._client.prepare(
+                request.json_body(
+                    settings.parameters, engine=engine, voice_format=voice_format, audio=payload
+                )
+            )
 
     def _prepare_url(self, engine: str, url: str) -> PreparedCall:
         settings = self._settings
@@ -198,9 +197,8 @@ class RecognizeFn(CrewFn[Segment, Settled]):
             return self._client.prepare_v1(
                 request.v1_parameters(settings.parameters, engine=engine, voice_format=voice_format, url=url)
             )
-        return self._client.prepare(
-            request.json_body_url(settings.parameters, engine=engine, voice_format=voice_format, url=url)
-        )
+        body = request.json_body_url(settings.parameters, engine=engine, voice_format=voice_format, url=url)
+        return self._client.prepare([body])
 
 
 class Recognized(NamedTuple):
@@ -226,56 +224,19 @@ class Recognize(beam.PTransform):
         return Recognized(outputs.utterances, outputs[FAILURES], outputs[UNANSWERED])
 
 
-def result_of(span: Span, reply: Reply) -> Utterance | Failure | Span:
-    """What a reply means for its segment."""
-    error = reply.error
-    if reply.ending is Ending.ANSWERED:
-        assert reply.answer is not None, "an answered segment has an answer"
-        return _utterance(span, reply.answer, reply)
-    if error is None:
-        return span
-    if reply.ending is Ending.EMPTY:
-        return Utterance(span, "", (), error.request_id or "", reply.attempts, reply.at_us)
-    buried = RecordingError(Stage.RECOGNIZE, error.code, told(error), retryable=reply.retryable)
-    return failure_of(span, buried, attempts=reply.attempts, request_id=error.request_id)
+def _heard_of(segment: Segment, settings: RecognizeSettings) -> Heard:
+    if segment.sound is None:
+        return Heard(segment.span)
+    voice_format = _voice_format(segment, settings)
+    return Heard(segment.span, segment.sent, formats.DELAY_SAMPLES[voice_format])
 
 
-def failure_of(
-    span: Span, error: RecordingError, *, attempts: int = 0, request_id: str | None = None
-) -> Failure:
-    """The dead letter of a segment."""
-    return Failure(
-        audio_uri=span.audio_uri,
-        stage=error.stage,
-        code=error.code,
-        message=error.message,
-        retryable=error.retryable,
-        audio_crc32c=span.audio_crc32c,
-        channel=span.channel,
-        segment_index=span.segment_index,
-        start_sample=span.start_sample,
-        end_sample=span.end_sample,
-        sample_rate=span.sample_rate,
-        attempts=attempts,
-        request_id=request_id,
-    )
-
-
-def _utterance(span: Span, answer: Answer, reply: Reply) -> Utterance:
-    """The answer with its times turned into samples of the recording.
-
-    The service counts milliseconds from the start of what it was sent; word times
-    that leave the segment (an encoder's delay) are drawn back into it.
-    """
-    per_ms = span.sample_rate // 1000
-    if span.audio_crc32c is None and span.end_sample == 0:  # fetched by the service, which tells its length
-        span = replace(span, end_sample=answer.audio_duration_ms * per_ms)
-
-    def within(time_ms: int) -> int:
-        return min(max(span.start_sample + time_ms * per_ms, span.start_sample), span.end_sample)
-
-    words = tuple(Word(heard.word, within(heard.start_ms), within(heard.end_ms)) for heard in answer.words)
-    return Utterance(span, answer.text, words, answer.request_id, reply.attempts, reply.at_us)
+def _voice_format(segment: Segment, settings: RecognizeSettings) -> str:
+    """What a segment is sent as."""
+    assert segment.sound is not None, "only sound is encoded"
+    if settings.voice_format != formats.AUTO:
+        return settings.voice_format
+    return formats.choose_format(segment.sound.samples, segment.span.sample_rate, settings.max_payload_bytes)
 
 
 class _Counters:

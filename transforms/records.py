@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
-from transforms.sound import AudioSegment
+from transforms.sound import AudioSegment, Sound
 
 
 class Stage(str, Enum):
@@ -73,6 +73,41 @@ class Recording:
 
 
 @dataclass(frozen=True, slots=True)
+class SampleRange:
+    """``[start_sample, end_sample)`` of a channel."""
+
+    start_sample: int
+    end_sample: int
+
+    @property
+    def samples(self) -> int:
+        """How long it is."""
+        return self.end_sample - self.start_sample
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSegment:
+    """What one call is to transcribe, before there is a recording round it.
+
+    Attributes:
+        own: the part of the channel that it stands for. Those of a channel follow each
+            other and never overlap; what lies between them is skipped silence.
+        sent: what the service hears, in order: its payload is these pieces joined.
+            Usually ``(own,)``. Squeezed silence is missing between two of them; where
+            a cut had to fall into speech, the outer ones may reach beyond ``own``, and
+            words whose middle lies out there are another segment's.
+    """
+
+    own: SampleRange
+    sent: tuple[SampleRange, ...]
+
+    @property
+    def sent_samples(self) -> int:
+        """How much of it is sent."""
+        return sum(piece.samples for piece in self.sent)
+
+
+@dataclass(frozen=True, slots=True)
 class Span:
     """Where a segment lies: ``[start_sample, end_sample)`` of one channel.
 
@@ -101,19 +136,27 @@ class Span:
 class Segment:
     """A piece of a channel that one call transcribes.
 
-    Exactly one of the two is set: ``audio``, 16-bit mono at the engine's rate,
+    Exactly one of the two is set: ``sound``, 16-bit mono at the engine's rate,
     or ``url``, an address that the service downloads itself (then the span's
     end is 0 until the service has told the duration).
 
     Attributes:
         key: by which its answer is recorded (`keys`); None where nothing tells its
             content.
+        sent: which parts of the channel ``sound`` joins, as `PlannedSegment.sent`;
+            empty for just what the span covers.
     """
 
     span: Span
-    audio: AudioSegment | None = field(default=None, repr=False)
+    sound: Sound | None = field(default=None, repr=False)
     url: str | None = None
     key: bytes | None = None
+    sent: tuple[SampleRange, ...] = ()
+
+    @property
+    def audio(self) -> AudioSegment | None:
+        """Its sound, loaded now."""
+        return None if self.sound is None else self.sound.load()
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +190,10 @@ class Extent:
     """How far a channel of a recording reaches, and into what it was cut.
 
     Known when the recording has been read to its end. ``segments`` segments,
-    numbered from 0, cover ``speech_samples`` of its ``duration_samples``; the
-    rest was skipped as silence. ``damaged`` where the recording holds more than
-    could be decoded. ``mark`` and ``settings`` are what a later run knows it by.
+    numbered from 0, cover ``covered_samples`` of its ``duration_samples``; the
+    rest was skipped as silence. ``speech_samples`` of it are taken for speech; that
+    is less, for segments hold pauses too. ``damaged`` where the recording holds more
+    than could be decoded. ``mark`` and ``settings`` are what a later run knows it by.
     """
 
     audio_uri: str
@@ -158,6 +202,7 @@ class Extent:
     engine: str
     sample_rate: int
     duration_samples: int
+    covered_samples: int
     speech_samples: int
     segments: int
     recording_id: str | None = None

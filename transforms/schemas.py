@@ -94,9 +94,7 @@ _TRANSCRIPTS = _schema(
         _field("id", pa.string(), "the manifest's own name for the recording", null=True),
         _field("engine", pa.string(), _ENGINE),
         _field("duration_ms", pa.int64(), "length of the recording, milliseconds"),
-        _field(
-            "speech_ms", pa.int64(), "length of what its segments cover, milliseconds; the rest is silence"
-        ),
+        _field("speech_ms", pa.int64(), "how much of it was taken for speech, milliseconds"),
         _field("text", pa.string(), "the texts of its segments, joined in order"),
         _field("segments", pa.int64(), "number of segments that the channel was cut into"),
         _field("failed_segments", pa.int64(), "number of them that have no answer"),

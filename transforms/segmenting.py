@@ -1,7 +1,8 @@
 """Normalize and cut: recordings in, segments with their sound out.
 
-`cut_recording` does the work, on threads of its own here, so that decoding never
-holds up the calls in flight; the transform only wires it. Audio never crosses a
+`cut_recording` does the work, on threads here that mostly wait for their decode processes,
+so that decoding never holds up the calls in flight, and a decoder that hangs or crashes
+costs its recording alone; the transform only wires it. Audio never crosses a
 shuffle: what consumes the segments must be fused to this step.
 """
 
@@ -19,7 +20,10 @@ from transforms.answer_book import AnswerBook, borrowed_book, give_back
 from transforms.crew import CrewFn, Output, or_dead_letter
 from transforms.cut_recording import CutRecording, PassedOn, cut_recording, failure_of, pass_on
 from transforms.cut_settings import CutSettings
+from transforms.cut_source import cut_source
+from transforms.decode_pool import DecodePool
 from transforms.folders import OutputError
+from transforms.hold import BYTES_PER_SAMPLE, allow_many_files
 from transforms.records import Extent, Failure, Recording, Segment, Stage
 from transforms.stopping import OUTPUT_FAILED, StopReason, StopSignal
 
@@ -40,16 +44,22 @@ class NormalizeAndCutFn(CrewFn[Recording, "CutRecording | PassedOn | Failure | N
         self._left = beam.metrics.Metrics.counter("beamscribe", "recordings_not_started")
 
     def setup(self) -> None:
-        """Open the stop signal and hire the crew."""
+        """Open the stop signal and hire the crew; decode processes start with its first recordings."""
         super().setup()
+        allow_many_files()
+        self._pool: DecodePool | None = None
+        if self._settings.isolated:
+            self._pool = DecodePool(stall_seconds=self._settings.stall_seconds)
         self._stop = StopSignal(self._settings.coordination)
         self._book: AnswerBook | None = None
         if self._settings.state is not None:
             self._book = borrowed_book(self._settings.state, self._settings.coordination)
 
     def teardown(self) -> None:
-        """Dismiss the crew, give the record back."""
+        """Dismiss the crew, end its processes, give the record back."""
         super().teardown()
+        if self._pool is not None:
+            self._pool.close()
         if self._book is not None:
             give_back(self._book)
 
@@ -87,8 +97,10 @@ class NormalizeAndCutFn(CrewFn[Recording, "CutRecording | PassedOn | Failure | N
             return None
         if self._settings.by_url and is_http(recording.location):
             return pass_on(recording, self._settings)
+        record = None if self._book is None else self._book.record
+        cutter = cut_source if self._pool is None else self._pool.cut
         try:
-            return cut_recording(recording, self._settings, None if self._book is None else self._book.record)
+            return cut_recording(recording, self._settings, record, cutter=cutter)
         except OutputError as error:
             self._stop.stop(StopReason(OUTPUT_FAILED, str(error)))
         except OSError as error:
@@ -127,8 +139,8 @@ class SegmentCoder(beam.coders.Coder):
         raise TypeError("no segment was ever encoded")
 
     def estimate_size(self, value: Segment) -> int:
-        """Bytes of its sound."""
-        return 0 if value.audio is None else len(value.audio.raw_data)
+        """Bytes of its sound, which need not be loaded yet."""
+        return 0 if value.sound is None else value.sound.samples * BYTES_PER_SAMPLE
 
     def is_deterministic(self) -> bool:
         """Segments are no keys."""

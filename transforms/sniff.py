@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 # As many first bytes as `is_for_libsndfile` looks at.
 HEAD_BYTES = 64
 
-_MAGICS = (b"fLaC", b"ID3", b"OggS", b".snd", b"dns.", b"caff", b"NIST_1A", b"riff\x2e\x91\xcf\x11", b"RF64")
+Structure = Literal["mpeg frames", "ogg pages"]
+"""What a file is made of, where that can be checked without decoding it."""
+
 _MAX_CHUNKS = 1000
-_DATA_SIZE_UNKNOWN = 0x7FFF_F000
+_W64_MAGIC = b"riff\x2e\x91\xcf\x11"
+_W64_CHUNK = b"\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"
+_DEFERRED = 0xFFFF_FFFF
+_MAGICS = (b"ID3", b".snd", b"dns.", b"caff", b"NIST_1A", _W64_MAGIC, b"RF64")
+DATA_SIZE_UNKNOWN = 0x7FFF_F000
 """From here on a data size is a placeholder of a writer that could not go back.
 
 ffmpeg leaves 0xFFFFFFFF, sox 0x7FFFF000 when they write into a pipe.
 """
+_LARGEST_KNOWN = 1 << 62
 _LEAST_LOST_BYTES = 1024
 _EXTENSIBLE = 0xFFFE
 # By format tag (mmreg.h: PCM, IEEE float, A-law, mu-law) and bits.
@@ -30,6 +38,7 @@ _SUBTYPES = {
     (7, 8): "ULAW",
 }
 _LOW_FREQUENCY_BIT = 0x8
+_FLAC_LENGTH_BITS = 36
 
 
 class Readable(Protocol):
@@ -47,13 +56,14 @@ class Readable(Protocol):
 def is_for_libsndfile(head: bytes) -> bool:
     """Whether libsndfile reads this kind of file well.
 
-    Opus it reads too, at half of FFmpeg's speed, so Opus is left to FFmpeg.
+    Vorbis and Opus it reads too, at half of FFmpeg's speed, so Ogg is left to FFmpeg.
 
     Args:
         head: the file's first `HEAD_BYTES`.
     """
-    if head.startswith(b"OggS"):
-        return b"OpusHead" not in head
+    if head.startswith(b"fLaC"):
+        # libsndfile breaks off where a stream's length is not known, which FLAC writes as 0.
+        return int.from_bytes(head[21:26], "big") % (1 << _FLAC_LENGTH_BITS) != 0
     if head.startswith(b"RIFF"):
         return head[8:12] == b"WAVE"
     if head.startswith(b"FORM"):
@@ -77,7 +87,7 @@ class RawFormat:
 
 @dataclass(frozen=True, slots=True)
 class WavLayout:
-    """What the header of a RIFF/WAVE file says, beside what is there.
+    """What the header of a RIFF/WAVE, RF64 or Wave64 file says, beside what is there.
 
     Attributes:
         data_start: where the samples begin, in bytes.
@@ -86,7 +96,8 @@ class WavLayout:
         present_bytes: from the start of the data chunk to the end of the file.
         low_frequency_channel: see `decode_base.Decoder`.
         size_is_wrong: audio goes on behind the end of the data chunk, as when its size is
-            zero, or was written modulo 4 GiB.
+            zero, or was written modulo 4 GiB; or it is a placeholder that libsndfile does
+            not know.
     """
 
     data_start: int
@@ -103,46 +114,67 @@ class WavLayout:
 
 
 def read_wav_layout(stream: Readable) -> WavLayout | None:
-    """Walk the chunks of a RIFF/WAVE file up to its data; None for any other file.
+    """Walk the chunks of a RIFF/WAVE, RF64 or Wave64 file up to its data; None for any other file.
 
     The stream is left somewhere.
     """
     file_bytes = stream.seek(0, 2)
-    stream.seek(0)
-    head = stream.read(12)
-    if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
-        return None
     fmt = b""
-    position = 12
-    for _ in range(_MAX_CHUNKS):
-        stream.seek(position)
-        chunk = stream.read(8)
-        if len(chunk) < 8:
-            return None
-        size = struct.unpack("<I", chunk[4:])[0]
-        position += 8
-        if chunk[:4] == b"fmt ":
+    for name, position, size in _wav_chunks(stream):
+        if name == b"fmt ":
+            stream.seek(position)
             fmt = stream.read(min(size, 40))
-        elif chunk[:4] == b"data":
+        elif name == b"data":
+            stream.seek(0)
+            is_riff = stream.read(4) == b"RIFF"
+            is_known = size < (DATA_SIZE_UNKNOWN if is_riff else _LARGEST_KNOWN)
             return WavLayout(
                 data_start=position,
                 raw=_raw_format(fmt),
-                declared_bytes=None if size >= _DATA_SIZE_UNKNOWN else size,
+                declared_bytes=size if is_known else None,
                 present_bytes=file_bytes - position,
                 low_frequency_channel=_low_frequency_channel(fmt),
-                size_is_wrong=_audio_goes_on(stream, position + size, file_bytes),
+                size_is_wrong=_audio_goes_on(stream, position + size, file_bytes)
+                or not (is_known or is_riff),
             )
-        position += size + size % 2
     return None
+
+
+def _wav_chunks(stream: Readable) -> Iterator[tuple[bytes, int, int]]:
+    """Name, start and size of the content of each chunk (RF64: EBU Tech 3306)."""
+    stream.seek(0)
+    head = stream.read(40)
+    is_w64 = head.startswith(_W64_MAGIC)
+    if not is_w64 and (head[:4] not in (b"RIFF", b"RF64") or head[8:12] != b"WAVE"):
+        return
+    position, header, step = (40, 24, 8) if is_w64 else (12, 8, 2)
+    large_size = 0
+    for _ in range(_MAX_CHUNKS):
+        stream.seek(position)
+        chunk = stream.read(24)
+        if len(chunk) < header:
+            return
+        name, size = chunk[:4], int.from_bytes(chunk[4:8], "little")
+        if is_w64:
+            size = max(0, int.from_bytes(chunk[16:24], "little") - header)
+        elif name == b"ds64":
+            large_size = int.from_bytes(chunk[16:24], "little")
+        elif name == b"data" and head[:4] == b"RF64" and size == _DEFERRED:
+            size = large_size
+        position += header
+        yield name, position, size
+        position += size + -size % step
 
 
 def _audio_goes_on(stream: Readable, end: int, file_bytes: int) -> bool:
     """Whether what lies behind the data chunk is no chunk, and too much to be a tag."""
     if file_bytes - end < _LEAST_LOST_BYTES:
         return False
-    # A chunk of odd size is padded to an even one, or, by some writers, is not.
+    # A chunk of odd size is padded to an even one (Wave64: to eight), or, by some writers, is not.
     stream.seek(end)
-    following = stream.read(9)
+    following = stream.read(24)
+    if any(following.startswith(_W64_CHUNK, pad + 4) for pad in range(8)):
+        return False
     return not any(_is_chunk(following[pad : pad + 8], file_bytes - end) for pad in (0, 1))
 
 

@@ -51,7 +51,7 @@ def assemble(
 
     Raises:
         HoleError: a segment is missing, the segments overlap, reach beyond the
-            recording, are not those of the extent, or do not add up to its speech samples.
+            recording, are not those of the extent, or do not add up to what was cut of it.
     """
     answers = _by_index(extent, utterances)
     fetched_by_service = extent.duration_samples == 0 and extent.segments > 0
@@ -144,11 +144,11 @@ def _check_spans(extent: Extent, spans: Mapping[int, Span]) -> None:
             )
         reached_sample = span.end_sample
     covered_samples = sum(span.samples for span in spans.values())
-    if covered_samples != extent.speech_samples:
+    if covered_samples != extent.covered_samples:
         raise _hole(
             extent,
-            f"its {extent.segments} segments cover {covered_samples} samples, the recording has "
-            f"{extent.speech_samples} samples of speech",
+            f"its {extent.segments} segments cover {covered_samples} samples, the recording "
+            f"was cut into {extent.covered_samples}",
         )
 
 

@@ -17,6 +17,7 @@ from urllib3 import PoolManager, Timeout
 from urllib3 import exceptions as failures
 
 from transforms.answer import ServiceError
+from transforms.body import Body
 from transforms.bounded import BoundedPool, BoundedTlsPool, Deadline, Outgoing
 from transforms.codes import (
     CONNECTION_FAILED,
@@ -81,7 +82,7 @@ class Transport:
         self._clock = clock
         self._manager = _open_manager(url, connections, ca_bundle)
 
-    def post(self, body: bytes, headers: Mapping[str, str]) -> Reply:
+    def post(self, body: Body, headers: Mapping[str, str]) -> Reply:
         """Sends a body and reads the answer.
 
         Raises:
@@ -90,7 +91,7 @@ class Transport:
         deadline = Deadline(self._timeout_seconds, self._clock)
         outgoing = Outgoing(body, deadline)
         try:
-            return self._exchange(outgoing, {**headers, "Content-Length": str(len(body))})
+            return self._exchange(outgoing, {**headers, "Content-Length": str(body.size_bytes)})
         except failures.HTTPError as error:
             raise _service_error(error, self._host, outgoing.left_whole) from error
 

@@ -80,8 +80,18 @@ def environment_of(changes: Mapping[str, str]) -> dict[str, str]:
 
 
 def settings(service: LocalService, **values: object) -> list[str]:
-    """``--set`` for each value, ``__`` for the dot; a section is ``recognition`` unless named."""
-    chosen = {"endpoint": service.endpoint, "engine": "16k_en", "requests_per_second": 1000, **values}
+    """``--set`` for each value, ``__`` for the dot; a section is ``recognition`` unless named.
+
+    Made sound is no speech: unless a value says otherwise, all of it is sent.
+    """
+    chosen = {
+        "endpoint": service.endpoint,
+        "engine": "16k_en",
+        "requests_per_second": 1000,
+        "segmentation__skip_silence": "false",
+        "segmentation__detector": "energy",
+        **values,
+    }
     return [
         f"--set={'recognition.' if '__' not in name else ''}{name.replace('__', '.')}={value}"
         for name, value in chosen.items()

@@ -8,11 +8,16 @@ import pytest
 from tests.conftest import SHIPPED
 from tests.e2e.command import beamscribe, failures_by_name, records, rows, settings
 
+REAL_SPEECH = {"segmentation__detector": "silero", "segmentation__skip_silence": "true"}
 CONFIGURATIONS = {
-    "as it comes": {},
-    "at 8 kHz": {"engine": "8k_en"},
-    "channels split": {"audio__channels": "split"},
-    "under today's limit": {"max_payload_bytes": 2_250_000},
+    "as it comes": REAL_SPEECH,
+    "at 8 kHz": {**REAL_SPEECH, "engine": "8k_en"},
+    "channels split": {**REAL_SPEECH, "audio__channels": "split"},
+    "under today's limit": {**REAL_SPEECH, "max_payload_bytes": 2_250_000},
+    "everything, by loudness": {},
+    "speech, by loudness": {"segmentation__skip_silence": "true"},
+    "squeezed": {**REAL_SPEECH, "segmentation__squeeze_to_seconds": 0.5},
+    "overlapping": {**REAL_SPEECH, "segmentation__overlap_seconds": 1, "segmentation__max_seconds": 5},
 }
 
 

@@ -158,23 +158,26 @@ def test_changed_output_options_cost_no_call(serve, tmp_path):
 def test_a_changed_recording_costs_only_what_is_new_in_it(serve, tmp_path):
     (tmp_path / "in").mkdir()
     samples = chatter(12, seed=40)
-    samples[2 * RATE : 2 * RATE + RATE // 2] = 0  # a pause, where the first cut falls
+    pauses = [slice(second * RATE, second * RATE + RATE // 2) for second in (2, 4, 7, 9)]
+    for pause in pauses:  # each is where a cut falls
+        samples[pause] = 0
     write_wav(tmp_path / "in" / "a.wav", samples)
     write_wav(tmp_path / "in" / "b.wav", chatter(1, seed=41))
     service = serve()
     changes = {"segmentation__max_seconds": 3}
     assert transcribe(service, tmp_path, **changes).code == 0
     before = service.stats().billed
-    kept = rows(tmp_path / "out", "segments")[0]
-    first_end = kept["end_ms"] * RATE // 1000
-    samples[first_end + RATE :] = samples[first_end + RATE :][::-1]
+    kept = rows(tmp_path / "out", "segments")[:2]
+    samples[5 * RATE :] = chatter(7, seed=42)
+    for pause in pauses:
+        samples[pause] = 0
     write_wav(tmp_path / "in" / "a.wav", samples)
     assert transcribe(service, tmp_path, **changes).code == 0
     segments = rows(tmp_path / "out", "segments")
     new = [row for row in segments if row["run_id"] == records(tmp_path / "out")[-1]["run_id"]]
-    assert service.stats().billed == before + len(new) - 1
-    assert new[0]["request_id"] == kept["request_id"]
-    assert last(tmp_path, "skipped_files", "reused_answers") == (1, 1)
+    assert service.stats().billed == before + len(new) - 2
+    assert [row["request_id"] for row in new[:2]] == [row["request_id"] for row in kept]
+    assert last(tmp_path, "skipped_files", "reused_answers") == (1, 2)
     for row in new:
         assert row["text"] == heard(samples[row["start_ms"] * 16 : row["end_ms"] * 16])
 

@@ -59,8 +59,8 @@ def sound(content: int) -> NDArray[np.int16]:
 
 
 def segments_in(content: int) -> int:
-    policy = CutPolicy.for_rate(RATE, max_samples=MAX_SECONDS * RATE, search_seconds=12.0)
-    return len(list(cut([sound_of(sound(content).tobytes(), RATE)], policy)))
+    policy = CutPolicy.for_rate(RATE, max_samples=MAX_SECONDS * RATE, skip_silence=False)
+    return len(list(cut([sound_of(sound(content).tobytes(), RATE)], policy, detector="energy")))
 
 
 SEGMENTS = {content: segments_in(content) for content in CONTENTS}

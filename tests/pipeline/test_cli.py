@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import ctypes
 import io
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +12,8 @@ from pipeline.cli import exit_code_of, main, split_at_dashes
 from pipeline.outcome import ExitCode
 from transforms.errors import MissingCredentialsError, UsageError
 from transforms.folders import OutputError
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_what_follows_the_first_two_dashes_goes_to_beam():
@@ -59,3 +65,26 @@ def test_an_error_message_is_not_taken_for_markup(capsys):
     with pytest.raises(SystemExit):
         main(["run", "--config", "[bold]c[/bold].yaml"])
     assert "[bold]c[/bold].yaml" in capsys.readouterr().err
+
+
+# Arrow chooses when it is imported: the command has to say so before anything imports it.
+ARROW_OF_A_COMMAND = """
+import sys
+from pipeline.cli import main
+
+try:
+    main(["run", "--print-config"])
+except SystemExit:
+    import pyarrow
+
+    print(pyarrow.default_memory_pool().backend_name, file=sys.stderr)
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="not glibc")
+def test_a_command_takes_memory_from_one_allocator(monkeypatch):
+    monkeypatch.delenv("ARROW_DEFAULT_MEMORY_POOL", raising=False)
+    ran = subprocess.run(
+        [sys.executable, "-c", ARROW_OF_A_COMMAND], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert ran.stderr.splitlines()[-1] == "system"

@@ -8,17 +8,21 @@ from hypothesis import strategies as st
 
 from transforms.answer import Answer, HeardWord
 from transforms.answer_entry import Answered, Planned, PlannedChannel, Refused
+from transforms.records import PlannedSegment, SampleRange
 
 TEXTS = st.text(st.characters(), max_size=20)  # lone surrogates too
 KEYS = st.binary(min_size=32, max_size=32)
 NUMBERS = st.integers(0, 2**53)
 WORDS = st.builds(HeardWord, TEXTS, NUMBERS, NUMBERS)
 ANSWERS = st.builds(Answer, TEXTS, st.lists(WORDS, max_size=4).map(tuple), NUMBERS, TEXTS)
+RANGES = st.builds(SampleRange, NUMBERS, NUMBERS)
+PLANNED_SEGMENTS = st.builds(PlannedSegment, RANGES, st.lists(RANGES, max_size=3).map(tuple))
 CHANNELS = st.builds(
     PlannedChannel,
     NUMBERS,
     NUMBERS,
-    st.lists(st.tuples(NUMBERS, NUMBERS), max_size=4).map(tuple),
+    NUMBERS,
+    st.lists(PLANNED_SEGMENTS, max_size=4).map(tuple),
     st.lists(KEYS, max_size=4).map(tuple),
 )
 ENTRIES = st.one_of(
@@ -42,5 +46,7 @@ def refused(name: object) -> Refused:
 
 
 def planned(name: object, total_samples: int = 1600) -> Planned:
-    channel = PlannedChannel(0, total_samples, ((0, 800), (800, 1600)), (key("a"), key("b")))
+    owns = (SampleRange(0, 800), SampleRange(800, 1600))
+    segments = tuple(PlannedSegment(own, (own,)) for own in owns)
+    channel = PlannedChannel(0, total_samples, 1500, segments, (key("a"), key("b")))
     return Planned(key(name), (channel,))

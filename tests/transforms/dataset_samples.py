@@ -36,5 +36,6 @@ def failure_of(uri: str, index: int | None = None, *, start: int = 0, end: int =
     )
 
 
-def extent_of(uri: str, *, segments: int, duration: int, speech: int) -> Extent:
-    return Extent(uri, 0xAB, 0, "16k_en", RATE, duration, speech, segments, recording_id="mine")
+def extent_of(uri: str, *, segments: int, duration: int, covered: int) -> Extent:
+    speech = covered // 2
+    return Extent(uri, 0xAB, 0, "16k_en", RATE, duration, covered, speech, segments, recording_id="mine")

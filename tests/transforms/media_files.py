@@ -45,10 +45,12 @@ def wav_file(data, *, sample_rate=16000, channels=1, declared=None, bits=16, tag
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
-def av_file(samples, sample_rate, container, encoder, *, layout="mono", bit_rate=64000, metadata=None):
-    """What FFmpeg writes; ``samples`` is (frames,) or (frames, channels)."""
+def av_file(
+    samples, sample_rate, container, encoder, *, layout="mono", bit_rate=64000, metadata=None, options=None
+):
+    """What FFmpeg writes; ``samples`` is (frames,) or (frames, channels), ``options`` are the muxer's."""
     buffer = io.BytesIO()
-    with av.open(buffer, "w", format=container) as output:
+    with av.open(buffer, "w", format=container, options=options or {}) as output:
         output.metadata.update(metadata or {})
         stream = output.add_stream(encoder, rate=sample_rate, layout=layout)
         stream.bit_rate = bit_rate
@@ -78,4 +80,28 @@ def video_file(samples, sample_rate, *, container="mp4", with_audio=True):
             frame.sample_rate = sample_rate
             output.mux(audio.encode(frame))
             output.mux(audio.encode(None))
+    return buffer.getvalue()
+
+
+def two_tracks(samples, sample_rate, container, *, picture=False):
+    """The sound first and, beside it, a beep half as long or the picture of an album."""
+    buffer = io.BytesIO()
+    beep = tone(2000, sample_rate, len(samples) / sample_rate / 2)
+    with av.open(buffer, "w", format=container) as output:
+        tracks = [(output.add_stream("aac", rate=sample_rate, layout="mono"), samples)]
+        if picture:
+            cover = output.add_stream("mjpeg", rate=1)
+            cover.width, cover.height, cover.pix_fmt = 32, 32, "yuvj420p"
+            cover.disposition = av.stream.Disposition.attached_pic
+            image = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24")
+            output.mux(cover.encode(image))
+            output.mux(cover.encode(None))
+        else:
+            tracks.append((output.add_stream("aac", rate=sample_rate, layout="mono"), beep))
+        for stream, sound in tracks:
+            pcm = (sound * 32767).astype(np.int16).reshape(1, -1)
+            frame = av.AudioFrame.from_ndarray(pcm, format="s16", layout="mono")
+            frame.sample_rate = sample_rate
+            output.mux(stream.encode(frame))
+            output.mux(stream.encode(None))
     return buffer.getvalue()

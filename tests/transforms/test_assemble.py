@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import apache_beam as beam
 from apache_beam.testing import test_pipeline as beam_testing
 from apache_beam.testing.util import assert_that, equal_to
@@ -39,12 +41,12 @@ def check(
 def test_whole_partial_empty_and_lost() -> None:
     check(
         extents=[
-            extent_of("/whole", segments=2, duration=30, speech=20),
-            extent_of("/partial", segments=2, duration=20, speech=20),
-            extent_of("/silent", segments=0, duration=20, speech=0),
-            extent_of("/hole", segments=1, duration=20, speech=20),
-            extent_of("/never called", segments=1, duration=20, speech=20),
-            extent_of("/stopped", segments=2, duration=20, speech=20),
+            extent_of("/whole", segments=2, duration=30, covered=20),
+            extent_of("/partial", segments=2, duration=20, covered=20),
+            extent_of("/silent", segments=0, duration=20, covered=0),
+            extent_of("/hole", segments=1, duration=20, covered=20),
+            extent_of("/never called", segments=1, duration=20, covered=20),
+            extent_of("/stopped", segments=2, duration=20, covered=20),
         ],
         utterances=[
             utterance_of("/whole", 1, text="b", start=20, end=30),
@@ -70,8 +72,8 @@ def test_whole_partial_empty_and_lost() -> None:
 
 
 def test_channels_of_a_recording_are_apart() -> None:
-    right = extent_of("/a", segments=1, duration=10, speech=10)
-    left = Extent("/a", 0xAB, 1, right.engine, right.sample_rate, 10, 10, 1)
+    right = extent_of("/a", segments=1, duration=10, covered=10)
+    left = replace(right, channel=1)
     check(
         extents=[left, right],
         utterances=[

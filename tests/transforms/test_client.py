@@ -134,7 +134,7 @@ def authorization(request: Request, timestamp: int, key: str = KEY) -> str:
 
 def test_a_call_is_signed_over_what_is_sent(service: FakeService) -> None:
     with closing(client(service.address, FixedSource(TOKEN), "ap-shanghai", "en-US")) as caller:
-        answer = caller.send(caller.prepare(BODY))
+        answer = caller.send(caller.prepare([BODY]))
     assert answer == Answer(hashlib.sha256(BODY).hexdigest(), (), 1000, "r-1")
     (request,) = service.requests
     assert request.body == BODY
@@ -152,7 +152,7 @@ def test_a_call_is_signed_over_what_is_sent(service: FakeService) -> None:
 
 def test_what_is_not_set_is_not_sent_and_the_content_type_is_signed(service: FakeService) -> None:
     with closing(client(service.address, content_type="Application/JSON; charset=utf-8")) as caller:
-        caller.send(caller.prepare(BODY))
+        caller.send(caller.prepare([BODY]))
     (request,) = service.requests
     for name in ("X-TC-Region", "X-TC-Language", "X-TC-Token"):
         assert name not in request.headers
@@ -193,7 +193,7 @@ def test_a_v1_call_is_a_signed_form(service: FakeService) -> None:
 def test_an_error_is_an_error_under_any_content_type(service: FakeService, content_type: str) -> None:
     service.answers.append(refused("InternalError", **{"Content-Type": content_type}))
     with closing(client(service.address)) as caller, pytest.raises(ServiceError) as caught:
-        caller.send(caller.prepare(BODY))
+        caller.send(caller.prepare([BODY]))
     assert (caught.value.code, caught.value.request_id) == ("InternalError", "r-2")
     assert len(service.requests) == 1
 
@@ -202,7 +202,7 @@ def test_an_error_is_an_error_under_any_content_type(service: FakeService, conte
 def test_an_expired_signature_sets_the_clock_for_the_next_call(service: FakeService, skew: int) -> None:
     service.answers.append(refused("AuthFailure.SignatureExpire", Date=formatdate(NOW + skew, usegmt=True)))
     with closing(client(service.address)) as caller:
-        call = caller.prepare(BODY)
+        call = caller.prepare([BODY])
         with pytest.raises(ServiceError, match=r"AuthFailure\.SignatureExpire"):
             caller.send(call)
         caller.send(call)
@@ -218,8 +218,8 @@ def test_a_date_that_is_none_leaves_the_clock(service: FakeService, date: str | 
     service.answers.append(refused("AuthFailure.SignatureExpire", **headers))
     with closing(client(service.address)) as caller:
         with pytest.raises(ServiceError):
-            caller.send(caller.prepare(BODY))
-        caller.send(caller.prepare(BODY))
+            caller.send(caller.prepare([BODY]))
+        caller.send(caller.prepare([BODY]))
     assert service.requests[1].headers["X-TC-Timestamp"] == str(NOW)
 
 
@@ -228,8 +228,8 @@ def test_other_errors_leave_the_clock_and_the_credentials(service: FakeService) 
     service.answers.append(refused("AuthFailure.SignatureFailure", Date=formatdate(NOW + 9999, usegmt=True)))
     with closing(client(service.address, source)) as caller:
         with pytest.raises(ServiceError):
-            caller.send(caller.prepare(BODY))
-        caller.send(caller.prepare(BODY))
+            caller.send(caller.prepare([BODY]))
+        caller.send(caller.prepare([BODY]))
     assert service.requests[1].headers["X-TC-Timestamp"] == str(NOW)
     assert source.refreshes == 0
 
@@ -238,7 +238,7 @@ def test_an_expired_token_reads_the_credentials_again(service: FakeService) -> N
     source = FixedSource("old-token")
     service.answers.append(refused("AuthFailure.TokenFailure"))
     with closing(client(service.address, source)) as caller:
-        call = caller.prepare(BODY)
+        call = caller.prepare([BODY])
         with pytest.raises(ServiceError, match=r"AuthFailure\.TokenFailure"):
             caller.send(call)
         caller.send(call)
@@ -252,7 +252,7 @@ def test_threads_share_a_client_without_mixing_calls(service: FakeService) -> No
 
         def call(number: int) -> bool:
             body = b'{"Data": "%d"}' % number
-            return caller.send(caller.prepare(body)).text == hashlib.sha256(body).hexdigest()
+            return caller.send(caller.prepare([body])).text == hashlib.sha256(body).hexdigest()
 
         with ThreadPoolExecutor(8) as threads:
             assert all(threads.map(call, range(200)))
@@ -267,7 +267,7 @@ def test_nothing_secret_is_logged_or_told(service: FakeService, caplog: pytest.L
     caplog.set_level(logging.DEBUG)
     caplog.set_level(logging.DEBUG, "urllib3")
     with closing(client(service.address, FixedSource(TOKEN))) as caller:
-        call, call_v1 = caller.prepare(BODY), caller.prepare_v1({"Url": "http://private.example/a"})
+        call, call_v1 = caller.prepare([BODY]), caller.prepare_v1({"Url": "http://private.example/a"})
         for prepared in (call, call, call, call_v1):
             try:
                 shown.append(repr(caller.send(prepared).request_id))
@@ -283,7 +283,7 @@ def test_nothing_secret_is_logged_or_told(service: FakeService, caplog: pytest.L
 
 def test_a_failure_of_the_network_passes_through(service: FakeService) -> None:
     with closing(client("http://name.invalid")) as caller, pytest.raises(ServiceError) as caught:
-        caller.send(caller.prepare(BODY))
+        caller.send(caller.prepare([BODY]))
     assert (caught.value.code, caught.value.possibly_billed) == ("ConnectionFailed", False)
 
 

@@ -4,22 +4,35 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
 import soundfile
 
+from transforms.addresses import audio_uri_of
 from transforms.answer_entry import Planned, PlannedChannel
 from transforms.answer_store import AnswerStore
+from transforms.checksum import ChecksumReader
 from transforms.cut_recording import CutRecording, cut_recording, pass_on
 from transforms.cut_settings import CutSettings
+from transforms.cut_source import CutTask, SourceCut, cut_source
+from transforms.decode_pool import DecodePool
 from transforms.engines import EngineChoice
 from transforms.errors import RecordingError
-from transforms.records import Mark, Recording
+from transforms.records import Mark, PlannedSegment, Recording, SampleRange, Stage, Status
 from transforms.request import RequestParameters
+from transforms.transcript import assemble
 
 RATE = 16_000
-SETTINGS = CutSettings(EngineChoice("16k_en"), Path("unused"), max_seconds=2, shaping_base="base")
+SETTINGS = CutSettings(
+    EngineChoice("16k_en"),
+    Path("unused"),
+    max_seconds=2,
+    detector="energy",
+    skip_silence=False,
+    shaping_base="base",
+)
 
 
 def noise(seconds: float, seed: int = 0) -> np.ndarray:
@@ -77,7 +90,8 @@ def test_segments_tile_the_recording_and_carry_its_sound(tmp_path):
     samples = noise(7)
     cut = cut_recording(written(tmp_path / "a.wav", samples), SETTINGS)
     [extent] = cut.extents
-    assert (extent.duration_samples, extent.speech_samples, extent.damaged) == (7 * RATE, 7 * RATE, False)
+    assert (extent.duration_samples, extent.covered_samples, extent.damaged) == (7 * RATE, 7 * RATE, False)
+    assert 0 <= extent.speech_samples <= 7 * RATE
     segments = list(cut.segments())
     assert extent.segments == len(segments) >= 4
     heard = b"".join(segment.audio.raw_data for segment in segments if segment.audio)
@@ -102,17 +116,23 @@ def test_an_older_plan_with_other_cuts_is_used_with_its_keys(tmp_path):
     recording = written(tmp_path / "a.wav", noise(3))
     cut_recording(recording, SETTINGS, plans)
     # What an older detector, after an older decoder that found 100 samples more, had made of it.
-    ranges = ((0, 10_000), (10_000, 30_000), (30_000, 48_100))
+    ranges = [SampleRange(0, 10_000), SampleRange(10_000, 30_000), SampleRange(31_000, 48_100)]
+    squeezed = (SampleRange(10_000, 20_000), SampleRange(29_000, 30_000))
+    old = tuple(PlannedSegment(own, (own,)) for own in ranges)
+    old = (old[0], PlannedSegment(ranges[1], squeezed), old[2])
     old_keys = (b"1" * 32, b"2" * 32, b"3" * 32)
-    plans.tamper(total_samples=48_100, ranges=ranges, answer_keys=old_keys)
+    plans.tamper(total_samples=48_100, speech_samples=32_000, segments=old, answer_keys=old_keys)
     cut = cut_recording(recording, SETTINGS, plans)
     assert plans.added == 1
     [extent] = cut.extents
-    assert (extent.segments, extent.duration_samples, extent.speech_samples) == (3, 48_100, 48_100)
+    assert (extent.segments, extent.duration_samples) == (3, 48_100)
+    assert (extent.covered_samples, extent.speech_samples) == (47_100, 32_000)
     segments = list(cut.segments())
-    spans = [(each.span.start_sample, each.span.end_sample, each.key) for each in segments]
-    assert spans == [(*piece, key) for piece, key in zip(ranges, old_keys, strict=True)]
-    assert [len(each.audio) for each in segments if each.audio] == [625, 1250, 1125]
+    spans = [(SampleRange(each.span.start_sample, each.span.end_sample), each.key) for each in segments]
+    assert spans == list(zip(ranges, old_keys, strict=True))
+    assert [each.sent for each in segments] == [(), squeezed, ()]
+    assert [each.audio.frame_count() for each in segments if each.audio] == [10_000, 11_000, 17_000]
+    assert [each.sound.samples for each in segments if each.sound] == [10_000, 11_000, 17_100]
 
 
 @pytest.mark.parametrize("difference", [-RATE, RATE])
@@ -120,7 +140,7 @@ def test_a_plan_of_clearly_another_length_is_not_used_but_replaced(difference, t
     plans = Plans()
     recording = written(tmp_path / "a.wav", noise(5))
     first = told(cut_recording(recording, SETTINGS, plans))
-    plans.tamper(total_samples=5 * RATE + difference, ranges=((0, 5 * RATE + difference),))
+    plans.tamper(total_samples=5 * RATE + difference)
     assert told(cut_recording(recording, SETTINGS, plans)) == first
     assert plans.added == 2
     assert told(cut_recording(recording, SETTINGS, plans)) == first
@@ -132,7 +152,7 @@ def test_a_plan_of_other_channels_is_not_used(tmp_path):
     recording = written(tmp_path / "a.wav", noise(1))
     first = told(cut_recording(recording, SETTINGS, plans))
     [(key, plan)] = plans.plans.items()
-    plans.plans[key] = replace(plan, channels=(*plan.channels, PlannedChannel(1, RATE, ((0, RATE),), (key,))))
+    plans.plans[key] = replace(plan, channels=(*plan.channels, PlannedChannel(1, RATE, 0, (), ())))
     assert told(cut_recording(recording, SETTINGS, plans)) == first
 
 
@@ -174,7 +194,7 @@ def test_what_changes_no_answer_changes_no_key(tmp_path):
     assert keys(recording_of(tmp_path / "b.flac")) == expected
     split = replace(SETTINGS, channels="split")
     assert keys(recording_of(tmp_path / "c.wav"), split) == expected * 2
-    changed = replace(SETTINGS, max_seconds=50, search_seconds=1, shaping_base="other")
+    changed = replace(SETTINGS, max_seconds=50, stall_seconds=1.0, shaping_base="other")
     assert keys(recording_of(tmp_path / "a.wav", mark=Mark(1, "2"), recording_id="7"), changed) == expected
 
 
@@ -199,6 +219,82 @@ def test_plans_of_other_options_are_not_mixed_up(tmp_path, record):
     assert len({repr(each) for each in seen}) == len(seen)
 
 
+def test_a_recording_without_speech_makes_no_call_and_an_empty_transcript(tmp_path):
+    plans = Plans()
+    recording = written(tmp_path / "a.wav", np.zeros(3 * RATE, np.int16))
+    for _ in range(2):
+        cut = cut_recording(recording, replace(SETTINGS, skip_silence=True), plans)
+        assert list(cut.segments()) == []
+        [extent] = cut.extents
+        assert (extent.segments, extent.covered_samples, extent.speech_samples) == (0, 0, 0)
+        assert extent.duration_samples == 3 * RATE
+        transcript = assemble(extent, [], [])
+        assert (transcript.status, transcript.text, transcript.failed_segments) == (Status.EMPTY, "", 0)
+    assert plans.added == 1
+
+
+def test_the_same_comes_out_of_a_process_of_its_own(tmp_path):
+    pool = DecodePool(stall_seconds=60)
+    split = replace(SETTINGS, channels="split", max_seconds=5)
+    for seconds in (3, 60):  # sound in memory, and in files
+        samples = np.stack([noise(seconds), noise(seconds, 1)], axis=1)
+        recording = written(tmp_path / f"{seconds}.wav", samples)
+        here = cut_recording(recording, split)
+        there = cut_recording(recording, split, cutter=pool.cut)
+        assert told(there) == told(here)
+        assert (there.extents, there.damage) == (here.extents, here.damage)
+        heard = [segment.audio.raw_data for segment in there.segments() if segment.audio]
+        assert b"".join(heard) == samples[:, 0].tobytes() + samples[:, 1].tobytes()
+    pool.close()
+
+
+def test_equal_channels_are_one_call(tmp_path):
+    samples = noise(3)
+    recording = written(tmp_path / "a.wav", np.stack([samples, samples], axis=1))
+    cut = cut_recording(recording, replace(SETTINGS, channels="split"))
+    by_channel = [[key for channel, *_, key in told(cut) if channel == number] for number in (0, 1)]
+    assert by_channel[0] == by_channel[1]
+    assert len(set(by_channel[0])) == len(by_channel[0]) > 1
+
+
+@pytest.mark.parametrize("retryable", [False, True])
+def test_a_crash_of_what_is_not_the_expected_file_is_explained_by_that(retryable, tmp_path):
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"something")
+    failure = RecordingError(Stage.DECODE, "DecoderCrashed", "it crashed", retryable=retryable)
+
+    def crash(source: BinaryIO, task: CutTask) -> SourceCut:
+        return SourceCut(ChecksumReader(source).finish(), failure=failure)
+
+    with pytest.raises(RecordingError, match="it crashed"):
+        cut_recording(recording_of(path), SETTINGS, cutter=crash)
+    with pytest.raises(RecordingError, match="the manifest promises CRC-32C 00000001"):
+        cut_recording(recording_of(path, expected_crc32c=1), SETTINGS, cutter=crash)
+
+
+def test_a_broken_file_that_is_not_the_expected_one_is_explained_by_that(tmp_path):
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"something")
+    pool = DecodePool(stall_seconds=60)
+    for cutter in (cut_source, pool.cut):
+        with pytest.raises(RecordingError, match="not recognised as audio"):
+            cut_recording(recording_of(path), SETTINGS, cutter=cutter)
+        with pytest.raises(RecordingError, match="the manifest promises CRC-32C 00000001"):
+            cut_recording(recording_of(path, expected_crc32c=1), SETTINGS, cutter=cutter)
+    pool.close()
+
+
+def test_names_of_any_bytes_are_decoded_in_a_process_of_its_own(tmp_path):
+    pool = DecodePool(stall_seconds=60)
+    soundfile.write(tmp_path / "plain.wav", noise(1), RATE)
+    for name in (b"caf\xe9.wav", b"-i.wav", b"a '\"b:c.wav", "\u6f22\u5b57.wav".encode()):
+        location = os.fsencode(tmp_path) + b"/" + name
+        os.link(tmp_path / "plain.wav", location)
+        cut = cut_recording(Recording(audio_uri_of(location), location), SETTINGS, cutter=pool.cut)
+        assert cut.extents[0].duration_samples == RATE
+    pool.close()
+
+
 def test_half_a_recording_is_cut_as_far_as_it_goes_and_said_to_be_damaged(tmp_path, record):
     path = tmp_path / "a.flac"
     soundfile.write(path, noise(4), RATE)
@@ -211,7 +307,7 @@ def test_half_a_recording_is_cut_as_far_as_it_goes_and_said_to_be_damaged(tmp_pa
         [extent] = cut.extents
         assert extent.damaged
         assert 0 < extent.duration_samples < 4 * RATE
-        assert sum(end - start for _, start, end, _ in told(cut)) == extent.speech_samples
+        assert sum(end - start for _, start, end, _ in told(cut)) == extent.covered_samples
 
 
 def test_a_recording_that_is_not_the_expected_one_leaves_no_plan(tmp_path):

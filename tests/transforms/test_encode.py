@@ -91,6 +91,30 @@ def test_any_length_can_be_encoded_within_its_bound(voice_format, sample_rate, s
     assert 0 < len(payload) <= bytes_upper_bound(voice_format, samples, sample_rate)
 
 
+def hard_sounds(sample_rate, seconds=8):
+    """What makes encoders exceed the rate they were given."""
+    time = np.arange(seconds * sample_rate) / sample_rate
+    noise = np.random.default_rng(0).standard_normal(len(time)).astype(np.float32) * 0.3
+    clicks = np.zeros(len(time), np.float32)
+    clicks[:: sample_rate // 20] = 0.9
+    tones = sum(np.sin(2 * np.pi * hertz * time) for hertz in (220, 441, 882, 1777, 3333)) / 6
+    return {
+        "bursts": noise * ((time * 8).astype(int) % 2),
+        "clicks": clicks,
+        "tones": tones,
+        "sweeps": 0.5 * np.sin(2 * np.pi * (50 * (time % 0.5) + (sample_rate / 2 - 100) * (time % 0.5) ** 2)),
+        "square": 0.6 * np.sign(np.sin(2 * np.pi * 97 * time)),
+    }
+
+
+@pytest.mark.parametrize("sample_rate", [8000, 16000])
+@pytest.mark.parametrize("voice_format", COMPRESSED)
+def test_sounds_that_are_hard_to_encode_stay_within_their_bound(voice_format, sample_rate):
+    for name, samples in hard_sounds(sample_rate).items():
+        payload = pack(audio_of(samples.astype(np.float32), sample_rate), voice_format)
+        assert len(payload) <= bytes_upper_bound(voice_format, len(samples), sample_rate), name
+
+
 @pytest.mark.parametrize("voice_format", COMPRESSED)
 def test_the_bit_rate_gives_way_to_the_limit(voice_format):
     audio = audio_of(np.random.default_rng(1).standard_normal(16000 * 10).astype(np.float32) * 0.3, 16000)

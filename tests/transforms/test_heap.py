@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from transforms.heap import return_large_buffers
+from transforms.heap import return_large_buffers, share_with_arrow
 
-# Frees one buffer of 2 MB, which makes glibc keep the next ones in its heap. Then counts how
+# Frees one buffer, which makes glibc keep the next ones in its heap. Then counts how
 # many bytes of a new one lie in maps of their own.
 PROBE = """
 import ctypes
@@ -23,25 +23,26 @@ mallinfo2.restype = Counts
 if {told}:
     return_large_buffers()
 for _ in range(3):
-    buffer = bytearray(2_000_000)
+    buffer = bytearray({size})
     del buffer
 before = mallinfo2().hblkhd
-buffer = bytearray(2_000_000)
+buffer = bytearray({size})
 print(mallinfo2().hblkhd - before)
 """
 
 
-def mapped_bytes(*, told: bool) -> int:
-    probe = PROBE.replace("{told}", str(told))
+def mapped_bytes(size: int, *, told: bool) -> int:
+    probe = PROBE.replace("{told}", str(told)).replace("{size}", str(size))
     return int(
         subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True).stdout
     )
 
 
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="not glibc 2.33 or later")
-def test_a_large_buffer_lies_in_a_map_of_its_own() -> None:
-    assert mapped_bytes(told=False) == 0
-    assert mapped_bytes(told=True) >= 2_000_000
+@pytest.mark.parametrize("size", [2_000_000, 5 * 16_000 * 4])  # a payload, a block of a recording
+def test_a_large_buffer_lies_in_a_map_of_its_own(size: int) -> None:
+    assert mapped_bytes(size, told=False) == 0
+    assert mapped_bytes(size, told=True) >= size
 
 
 def test_can_be_told_again_and_says_whether_there_was_anyone_to_tell() -> None:
@@ -51,3 +52,16 @@ def test_can_be_told_again_and_says_whether_there_was_anyone_to_tell() -> None:
 def test_another_allocator_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
     assert not return_large_buffers()
+    environment: dict[str, str] = {}
+    share_with_arrow(environment)
+    assert environment == {}
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="not glibc")
+def test_arrow_shares_the_heap_unless_the_environment_names_another() -> None:
+    fresh: dict[str, str] = {}
+    chosen = {"ARROW_DEFAULT_MEMORY_POOL": "jemalloc"}
+    for environment in (fresh, chosen):
+        share_with_arrow(environment)
+    assert fresh == {"ARROW_DEFAULT_MEMORY_POOL": "system"}
+    assert chosen == {"ARROW_DEFAULT_MEMORY_POOL": "jemalloc"}

@@ -28,8 +28,7 @@ FIELDS = {
         "content_digest": DIGESTS,
         "channels": TEXTS,
         "sample_rate": NUMBERS,
-        "max_samples": NUMBERS,
-        "search_samples": NUMBERS,
+        "cutting": FINGERPRINTS,
         "voice_format": TEXTS,
         "max_payload_bytes": NUMBERS,
         "fingerprint": FINGERPRINTS,
@@ -82,12 +81,11 @@ def test_keys_stay_as_they_are() -> None:
         content_digest=bytes(32),
         channels="mix",
         sample_rate=16000,
-        max_samples=944000,
-        search_samples=1,
+        cutting=(("max_samples", 944000), ("squeeze_to_seconds", None), ("padding_seconds", 0.3)),
         voice_format="auto",
         max_payload_bytes=600_000,
         fingerprint=fingerprint,
     )
-    assert plan.hex() == "292714fafd6153991c2686a05b35ecc239d522a355d8576727cbd0f8cd24f061"
+    assert plan.hex() == "f6960ce6bc61b426a663e49f235f04b1df5f07bee4c73d894ac9a5780ad288e9"
     url = url_key(url="https://a/b", mark="", voice_format="wav", fingerprint=fingerprint)
     assert url.hex() == "95f5881fc63edc1104fd5e35893e1ba0176564b28de214ad3f04f7b1997d65ba"

@@ -14,7 +14,7 @@ import pytest
 from tests.transforms.dataset_samples import RATE, failure_of, utterance_of
 from transforms.errors import UsageError
 from transforms.folders import LocalFolder
-from transforms.parts import OutputError, Part, PartWriter, Rolling, create_dataset, parquet_bytes
+from transforms.parts import OutputError, Part, PartWriter, Rolling, _batch_of, create_dataset, parquet_bytes
 from transforms.rows import failure_row, segment_row
 from transforms.schemas import Table, schema_of
 
@@ -85,6 +85,19 @@ def test_rolls_by_bytes(tmp_path: Path) -> None:
     writer = writer_for(tmp_path, Rolling(max_bytes=10_000))
     assert writer.add(segment_row(utterance_of("/a", text="x"), "r")) == 0
     assert writer.add(segment_row(utterance_of("/a", text="x" * 10_000), "r")) == 2
+
+
+def test_what_is_buffered_takes_little_more_than_its_values(tmp_path: Path) -> None:
+    rows = [segment_row(utterance_of("/a", index), "r") for index in range(1000)]
+    values = 1000 * _batch_of(rows[0], Table.SEGMENTS, schema_of(Table.SEGMENTS)).nbytes
+    writer = writer_for(tmp_path)
+    before = pa.total_allocated_bytes()
+    for row in rows:
+        writer.add(row)
+    # Each by itself takes at least 64 bytes for every column: eight times as much.
+    assert pa.total_allocated_bytes() - before < 3 * values
+    assert writer.flush() == 1000
+    assert [row["segment_index"] for row in read(tmp_path)] == list(range(1000))
 
 
 def test_rolls_by_age_of_the_oldest_row(tmp_path: Path) -> None:

@@ -1,22 +1,30 @@
 from __future__ import annotations
 
 import errno
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import apache_beam as beam
 import pytest
 from apache_beam.testing.util import assert_that, equal_to
 
 from tests.e2e.sounds import chatter, write_wav
+from transforms.cut_recording import CutRecording
 from transforms.cut_settings import CutSettings
+from transforms.cut_source import CutTask, SourceCut
+from transforms.decode_pool import DecodePool
 from transforms.engines import EngineChoice
-from transforms.records import Recording, Segment
+from transforms.normalize import ChannelChoice
+from transforms.records import Failure, Recording, Segment, Span
 from transforms.segmenting import NormalizeAndCut, NormalizeAndCutFn, SegmentCoder
+from transforms.sound import AudioSegment
 from transforms.stopping import StopReason, StopSignal
 
 
 def settings_for(folder: Path, **changes: object) -> CutSettings:
-    return CutSettings(EngineChoice(default="16k_en"), coordination=folder, shaping_base="base", **changes)
+    fixed = {"detector": "energy", "skip_silence": False, "shaping_base": "base"}
+    return CutSettings(EngineChoice(default="16k_en"), coordination=folder, **{**fixed, **changes})
 
 
 def recording(path: Path) -> Recording:
@@ -78,7 +86,7 @@ def test_nothing_is_read_once_the_run_stops(tmp_path):
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
 def test_a_full_temporary_folder_stops_the_run_and_says_what_to_do(number, tmp_path, monkeypatch):
-    def cut(*arguments: object) -> None:
+    def cut(*arguments: object, **options: object) -> None:
         raise OSError(number, "full")
 
     monkeypatch.setattr("transforms.segmenting.cut_recording", cut)
@@ -116,3 +124,52 @@ def test_beam_asks_for_the_size_of_a_segment_without_writing_it(tmp_path, monkey
         )
         _ = cut.segments | beam.Map(facts_of)
     assert asked == [32_000]
+
+
+@pytest.mark.parametrize("isolated", [True, False])
+def test_decoding_goes_on_in_processes_unless_told_otherwise(isolated, tmp_path, monkeypatch):
+    asked = []
+    real = DecodePool.cut
+
+    def cut(pool: DecodePool, source: BinaryIO, task: CutTask) -> SourceCut:
+        asked.append(task)
+        return real(pool, source, task)
+
+    monkeypatch.setattr(DecodePool, "cut", cut)
+    write_wav(tmp_path / "a.wav", chatter(1))
+    settings = settings_for(tmp_path, isolated=isolated, max_hours=7.0, detector="energy")
+    fn = NormalizeAndCutFn(settings)
+    fn.setup()
+    result = fn.task(recording(tmp_path / "a.wav"))()
+    assert isinstance(result, CutRecording)
+    assert [facts_of(segment) for segment in result.segments()] == [("a.wav", 0, 0, 1000)]
+    fn.teardown()
+    expected = CutTask(
+        str(tmp_path / "a.wav"), 16_000, ChannelChoice.mix(), settings.policy(16_000), "energy", 7.0
+    )
+    assert asked == [expected] * isolated
+
+
+def test_a_decoder_that_hangs_is_a_failure_of_its_recording(tmp_path, monkeypatch):
+    monkeypatch.setattr("transforms.segmenting.DecodePool", partial(DecodePool, module="odd_decoders"))
+    write_wav(tmp_path / "a.wav", chatter(1))
+    fn = NormalizeAndCutFn(settings_for(tmp_path, stall_seconds=2.0))
+    fn.setup()
+    hanging = Recording(f"hang:{tmp_path / 'pid'}", bytes(tmp_path / "a.wav"))
+    [failed] = fn.outputs(fn.task(hanging)())
+    assert isinstance(failed.value, Failure)
+    assert (failed.tag, failed.value.code) == ("failures", "DecoderHung")
+    assert isinstance(fn.task(recording(tmp_path / "a.wav"))(), CutRecording)
+    fn.teardown()
+
+
+def test_the_size_of_a_segment_is_known_without_its_sound():
+    class Unloaded:
+        samples = 100
+
+        def load(self) -> AudioSegment:
+            pytest.fail("loaded")
+
+    span = Span("/a.wav", 1, 0, 0, 0, 100, 16_000, "16k_en")
+    assert SegmentCoder().estimate_size(Segment(span, sound=Unloaded())) == 200
+    assert SegmentCoder().estimate_size(Segment(span, url="https://example.com/a.wav")) == 0

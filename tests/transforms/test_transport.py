@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from transforms.answer import ServiceError
+from transforms.body import Body
 from transforms.bounded import Deadline
 from transforms.connections import CA_BUNDLE_VARIABLES
 from transforms.errors import UsageError
@@ -143,7 +144,7 @@ def transport(
 
 def post(url: str, timeout_seconds: float = 20, ca_bundle: str | None = None, body: bytes = BODY) -> Reply:
     with transport(url, timeout_seconds, ca_bundle=ca_bundle) as opened:
-        return opened.post(body, {"X-Mark": "1"})
+        return opened.post(Body([body]), {"X-Mark": "1"})
 
 
 def failure(url: str, timeout_seconds: float = 20, ca_bundle: str | None = None) -> ServiceError:
@@ -159,7 +160,7 @@ def local(server: Peer, scheme: str = "http") -> str:
 def test_a_body_arrives_as_it_is_and_connections_are_kept() -> None:
     with peer(says(b"answer")) as server, transport(local(server)) as opened:
         for _ in range(3):
-            assert opened.post(BODY, {"X-Mark": "1"}) == Reply(200, "today", b"answer")
+            assert opened.post(Body([BODY]), {"X-Mark": "1"}) == Reply(200, "today", b"answer")
     assert server.connections == 1
     assert len(server.requests) == 3
     for request in server.requests:
@@ -174,8 +175,8 @@ def test_chunked_and_unframed_answers_are_read_whole(content: bytes) -> None:
     chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     chunked += (b"%x\r\n%b\r\n" % (len(content), content) if content else b"") + b"0\r\n\r\n"
     with peer(lambda connection: connection.sendall(chunked)) as server, transport(local(server)) as opened:
-        assert opened.post(BODY, {}).body == content
-        assert opened.post(BODY, {}).body == content
+        assert opened.post(Body([BODY]), {}).body == content
+        assert opened.post(Body([BODY]), {}).body == content
 
     def unframed(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.0 200 OK\r\n\r\n" + content)
@@ -203,7 +204,7 @@ def test_a_connection_closed_while_idle_is_replaced() -> None:
 
     with peer(once) as server, transport(local(server)) as opened:
         for _ in range(3):
-            assert opened.post(BODY, {}).body == b"answer"
+            assert opened.post(Body([BODY]), {}).body == b"answer"
             assert closed.acquire(timeout=10)
     assert server.connections == 3
 
@@ -246,7 +247,7 @@ def test_a_reset_before_the_body_was_taken_is_not_paid_for() -> None:
         transport(local(server)) as opened,
         pytest.raises(ServiceError) as caught,
     ):
-        opened.post(bytes(64 * 1024 * 1024), {})
+        opened.post(Body([bytes(64 * 1024 * 1024)]), {})
     assert (caught.value.code, caught.value.possibly_billed) == ("ConnectionFailed", False)
 
 
@@ -283,7 +284,7 @@ def test_a_peer_that_reads_nothing_ends_at_the_deadline_unpaid() -> None:
 
     with peer(sleep, reads=False) as server, transport(local(server), timeout_seconds=0.3) as opened:
         with pytest.raises(ServiceError) as caught:
-            opened.post(bytes(32 * 1024 * 1024), {})
+            opened.post(Body([bytes(32 * 1024 * 1024)]), {})
         release.set()
     assert (caught.value.code, caught.value.possibly_billed) == ("DeadlineExceeded", False)
 
@@ -301,7 +302,7 @@ def test_a_short_rest_of_one_call_does_not_bind_the_next() -> None:
         )
         with closing(opened):
             for _ in range(3):
-                assert opened.post(BODY, {}).body == b"answer"
+                assert opened.post(Body([BODY]), {}).body == b"answer"
                 now[0] += 9.9
     assert server.connections == 1
 
@@ -397,7 +398,7 @@ def test_tls_with_a_named_ca_bundle(certificate: Path, tls_context: ssl.SSLConte
         transport(local(server, "https"), ca_bundle=str(certificate)) as opened,
     ):
         for _ in range(2):
-            assert opened.post(BODY, {}).body == b"answer"
+            assert opened.post(Body([BODY]), {}).body == b"answer"
     assert server.connections == 1
     assert server.requests[0].endswith(BODY)
 
@@ -418,7 +419,7 @@ def test_tls_through_the_tunnel_of_a_proxy(
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
         with transport("https://127.0.0.1:1/", ca_bundle=str(certificate)) as opened:
             for _ in range(2):
-                assert opened.post(BODY[-10:], {}).body == b"answer"
+                assert opened.post(Body([BODY[-10:]]), {}).body == b"answer"
     assert [request.split(b" HTTP")[0] for request in proxy.requests] == [b"CONNECT 127.0.0.1:1"] * 2
 
 

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import errno
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from transforms.checksum import Checked
+from transforms.cut_source import ChannelCut, CutTask, SourceCut
+from transforms.cuts import CutPolicy
+from transforms.decode_messages import (
+    Progress,
+    answer_from_bytes,
+    answer_to_bytes,
+    task_from_bytes,
+    task_to_bytes,
+)
+from transforms.errors import RecordingError
+from transforms.hold import Hold
+from transforms.normalize import ChannelChoice
+from transforms.records import PlannedSegment, SampleRange, Stage
+
+HOLDS = (Hold(), Hold())
+
+ranges = st.builds(SampleRange, st.integers(0, 10**12), st.integers(0, 10**12))
+planned = st.builds(PlannedSegment, ranges, st.lists(ranges, min_size=1, max_size=4).map(tuple))
+errors = st.builds(RecordingError, st.sampled_from(Stage), st.text(), st.text(), retryable=st.booleans())
+channels = st.builds(
+    ChannelCut,
+    st.integers(0, 63),
+    st.integers(0, 10**12),
+    st.integers(0, 10**12),
+    st.lists(planned, max_size=4).map(tuple),
+    st.lists(st.binary(min_size=32, max_size=32), max_size=4).map(tuple),
+    st.just(HOLDS[0]),
+)
+cuts = st.builds(
+    SourceCut,
+    st.builds(Checked, st.integers(0, 2**32 - 1), st.integers(0, 10**12), st.binary(max_size=32)),
+    st.lists(channels, max_size=2).map(tuple),
+    st.none() | st.text(),
+    st.none(),
+)
+
+
+@given(st.text(), st.sampled_from(["mix", "split", "only"]), st.integers(0, 9), st.floats(0.1, 99))
+def test_a_task_arrives_as_it_was(name, kind, channel, max_hours):
+    policy = CutPolicy.for_rate(8000, max_samples=400_000, squeeze_seconds=0.5, skip_silence=False)
+    task = CutTask(name, 8000, ChannelChoice(kind, channel), policy, "energy", max_hours)
+    assert task_from_bytes(task_to_bytes(task)) == task
+
+
+@given(cuts)
+def test_what_was_cut_arrives_as_it_was(cut):
+    holds = [channel.hold for channel in cut.channels]
+    assert answer_from_bytes(answer_to_bytes(cut), holds) == cut
+
+
+@given(errors)
+def test_errors_arrive_as_they_were(error):
+    answer = answer_from_bytes(answer_to_bytes(error), [])
+    assert isinstance(answer, RecordingError)
+    assert answer.args == error.args
+    within = answer_from_bytes(answer_to_bytes(SourceCut(Checked(1, 2, b""), failure=error)), [])
+    assert isinstance(within, SourceCut)
+    assert within.failure is not None
+    assert within.failure.args == error.args
+
+
+def test_errors_of_the_system_keep_their_number():
+    answer = answer_from_bytes(answer_to_bytes(OSError(errno.ENOSPC, "No space left on device")), [])
+    assert isinstance(answer, OSError)
+    assert (answer.errno, answer.strerror) == (errno.ENOSPC, "No space left on device")
+    unnumbered = answer_from_bytes(answer_to_bytes(OSError("something else")), [])
+    assert "something else" in str(unnumbered)
+
+
+def test_progress_arrives():
+    assert answer_from_bytes(answer_to_bytes(Progress(1.5)), []) == Progress(1.5)

@@ -1,0 +1,158 @@
+"""Decode processes, seen from their parent: tasks out, cut recordings back.
+
+Each thread that asks has one process, started when it is first needed and used again for
+its next recordings. One that hangs is killed, one that has crashed is replaced; either
+way the recording fails, and the others go on.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import BinaryIO, Final
+
+from transforms import codes
+from transforms.checksum import ChecksumReader
+from transforms.cut_source import CutTask, SourceCut
+from transforms.decode_child import DecodeChild, LastWords
+from transforms.errors import RecordingError
+from transforms.records import Stage
+
+DECODE_MODULE: Final = "transforms.decode_process"
+"""What a decode process runs."""
+
+_log = logging.getLogger(__name__)
+
+# libmpg123 conceals what it cannot decode, and prints this; a warning says "warning".
+_COMPLAINT = re.compile(r"libmpg123\S*\s*error: (?P<what>.{1,200})")
+
+_ALL = "input.retry_failed: all tries it again."
+
+
+class DecodePool:
+    """Decode processes, one for each thread that asks.
+
+    The threads should live as long as the pool: on Linux a process ends with the thread
+    that started it.
+
+    Args:
+        stall_seconds: a process that tells of no progress for so long is given up.
+        module: what the processes run.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        stall_seconds: float,
+        module: str = DECODE_MODULE,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._stall_seconds = stall_seconds
+        self._module = module
+        self._clock = clock
+        self._own = threading.local()
+        self._lock = threading.Lock()
+        self._processes: set[DecodeChild] = set()
+
+    def cut(self, source: BinaryIO, task: CutTask) -> SourceCut:
+        """`cut_source` in a process of this thread; the source stays open.
+
+        Raises:
+            RecordingError: the bytes cannot be read, or decoding hangs or takes too much memory.
+            OSError: the temporary folder is full (ENOSPC) or not writable, or no process
+                can be started.
+        """
+        process = self._process_of_this_thread()
+        fit = False
+        try:
+            answer = process.ask(source, task, self._stall_seconds, self._clock)
+            # What it could not have all of it may still have much of.
+            fit = not (isinstance(answer, RecordingError) and answer.code == codes.DECODER_OUT_OF_MEMORY)
+        except TimeoutError as error:
+            raise _hung(task.name, self._stall_seconds) from error
+        except (EOFError, ConnectionError):
+            failure = _crashed(task.name, process.last_words())
+            return SourceCut(ChecksumReader(source, task.name).finish(), failure=failure)
+        finally:
+            if not fit:
+                self._let_go(process)
+        if isinstance(answer, SourceCut):
+            return _with_complaint(answer, process.said)
+        raise answer
+
+    def close(self) -> None:
+        """End all processes; no thread may be waiting for one."""
+        with self._lock:
+            processes = list(self._processes)
+        for process in processes:
+            self._let_go(process)
+
+    def _process_of_this_thread(self) -> DecodeChild:
+        """The process of this thread; a new one where it has none that lives."""
+        process: DecodeChild | None = getattr(self._own, "process", None)
+        if process is not None and not process.lives():
+            self._let_go(process)
+            process = None
+        if process is None:
+            process = DecodeChild(self._module)
+            self._own.process = process
+            with self._lock:
+                self._processes.add(process)
+        return process
+
+    def _let_go(self, process: DecodeChild) -> None:
+        process.end()
+        with self._lock:
+            self._processes.discard(process)
+
+
+def _with_complaint(cut: SourceCut, said: str) -> SourceCut:
+    """Damaged too where a decoder said so on its standard error, which is all that some do."""
+    complaint = _COMPLAINT.search(said)
+    if complaint is None or cut.failure is not None:
+        return cut
+    found = f"the decoder reported an error: {complaint['what']}"
+    return replace(cut, damage=found if cut.damage is None else f"{cut.damage}; {found}")
+
+
+def _hung(name: str, stall_seconds: float) -> RecordingError:
+    _log.info("%s: its decoder hangs and is ended", name)
+    return RecordingError(
+        Stage.DECODE,
+        codes.DECODER_HUNG,
+        f"{name}: its decoder made no progress for {stall_seconds:g} s and was ended. Perhaps it is damaged "
+        "or made up: compare it with the original, or convert it to wav or flac with another program. If its "
+        f"disk is just slow, raise audio.stall_seconds. {_ALL}",
+    )
+
+
+def _crashed(name: str, last: LastWords) -> RecordingError:
+    _log.info("%s: its decoder ended with %d: %s", name, last.status, last.said)
+    if last.status == -signal.SIGKILL:
+        return RecordingError(
+            Stage.DECODE,
+            codes.DECODER_CRASHED,
+            f"{name}: its decoder was killed (SIGKILL), perhaps because the machine ran out of memory. Make "
+            "room, or run with fewer workers, and run the same command again.",
+            retryable=True,
+        )
+    return RecordingError(
+        Stage.DECODE,
+        codes.DECODER_CRASHED,
+        f"{name}: its decoder crashed ({_how(last)}). Perhaps the recording is damaged or made up: compare "
+        f"it with the original, or convert it to wav or flac with another program. {_ALL}",
+    )
+
+
+def _how(last: LastWords) -> str:
+    if last.status < 0:
+        number = -last.status
+        return signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
+    said = last.said.splitlines()
+    return f"exit code {last.status}" + (f", {said[-1]}" if said else "")
