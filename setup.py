@@ -10,7 +10,10 @@ from pathlib import Path
 from setuptools import setup
 
 SPHINX = ["pocketsphinx>=5.0.4,<5.1"]  # 5.1 has no wheels for Python 3.10 and 3.12
-BENCHMARKS = ["auditok>=0.5", "imageio-ffmpeg>=0.6"]
+BENCHMARKS = [
+    "auditok>=0.5",
+    "imageio-ffmpeg>=0.6",
+]
 TEST = [
     *SPHINX,
     "auditok>=0.5",

@@ -163,7 +163,9 @@ def test_words_that_two_segments_hear_are_kept_once(hearing, tmp_path):
     words = [word["start_ms"] for row in segments for word in row["words"]]
     # A word at a cut is drawn to the edge of the segment that keeps it.
     assert words == pytest.approx([second * 1000 for second in sound.ticks], abs=TICK_SECONDS * 1000)
-    assert sum(call.duration_ms for call in hearing.received) == (SECONDS + 1.5 * (len(segments) - 1)) * 1000
+    # At most what was asked for, less where a run of speech ends earlier.
+    heard_twice_ms = sum(call.duration_ms for call in hearing.received) - SECONDS * 1000
+    assert 0.5 < heard_twice_ms / 1000 / (len(segments) - 1) <= 1.5
     assert all(one["end_ms"] == other["start_ms"] for one, other in pairwise(segments))
 
 
