@@ -1,13 +1,14 @@
 """Where a dear speech detector need not look. Pure.
 
 Silence is most of what can be left out, and it looks alike: where the detector has just heard
-no speech for half a second, it will hear none as long as nothing gets louder. So it rests
-while every window stays at the level of those that it has judged, in all and in the treble
-(where soft consonants are), looks again at the latest after `LONGEST_REST`, and starts
-`LEAD_WINDOWS` before the first louder one, which was judged silent so that its memory fits.
+no speech for half a second, it will hear none as long as nothing changes. So it rests while
+every window stays at the level of those that it has judged, in all and in the treble (where
+soft consonants are), looks again at the latest after `LONGEST_REST`, and starts
+`LEAD_WINDOWS` before the first other one, which was judged silent so that its memory fits.
 
-What is loud is never left out: music and noise are loud too, and the short dips in which a
-recording could be cut are found only with the words around them.
+What gets softer is a change too: behind a ringing tone or a noise that ends, someone may
+speak more softly than it was. And what sways is never left out, for nothing that begins
+could be told from it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ LEAD_WINDOWS = 12
 LONGEST_REST = 128
 _SILENT = 0.1
 _LOUDER = 1.6  # 2 dB: windows of 32 ms of steady noise differ by less
+_SOFTER = 4.0  # 6 dB below the softest: syllables differ by more
+_SWAYING = 16.0  # 12 dB from the softest window to the loudest
 # Below the rounding of 16-bit samples nothing is told from digital silence: (1/32768)^2 / 12.
 _INAUDIBLE = 7.8e-11
 
@@ -33,6 +36,7 @@ class Gate:
 
     def __init__(self) -> None:
         self.resting = False
+        self._softest = np.zeros(2)
         self._loudest = np.zeros(2)
         self._rested = 0
 
@@ -43,8 +47,11 @@ class Gate:
             probabilities: of the last `SILENT_WINDOWS` windows.
             levels: theirs, as `window_levels` gives them, shape ``(windows, 2)``.
         """
-        self.resting = bool(probabilities.max() < _SILENT)
-        self._loudest = np.maximum(levels.max(axis=0) * _LOUDER, _INAUDIBLE)
+        softest = np.maximum(levels.min(axis=0), _INAUDIBLE)
+        loudest = np.maximum(levels.max(axis=0), _INAUDIBLE)
+        is_steady = bool(np.all(loudest <= softest * _SWAYING))
+        self.resting = is_steady and bool(probabilities.max() < _SILENT)
+        self._softest, self._loudest = softest / _SOFTER, loudest * _LOUDER
         self._rested = 0
 
     def rest(self, levels: NDArray[np.float64]) -> int:
@@ -57,8 +64,9 @@ class Gate:
                 as many as there are; beyond `LONGEST_REST` + 1 they make no difference.
         """
         left = LONGEST_REST - self._rested
-        louder = np.flatnonzero(np.any(levels[:left] > self._loudest, axis=1))
-        steady = int(louder[0]) if len(louder) else min(left, len(levels))
+        heard = np.maximum(levels[:left], _INAUDIBLE)
+        other = np.flatnonzero(np.any((heard > self._loudest) | (heard < self._softest), axis=1))
+        steady = int(other[0]) if len(other) else min(left, len(levels))
         self.resting = steady == len(levels)
         # The last ones stay undecided: should the rest end behind them, they are the lead.
         spared = max(0, steady - LEAD_WINDOWS)

@@ -52,6 +52,22 @@ def test_steady_noise_is_not_louder():
     assert judged(level=1e-2).rest(levels(*[1.3e-2] * 30)) == 30 - LEAD_WINDOWS
 
 
+@pytest.mark.parametrize("band", [0, 1])
+def test_softer_in_all_or_in_the_treble_alone_is_another_sound(band):
+    values = levels(*[1e-2] * 20)
+    values[15, band] = 1e-3
+    gate = judged(level=1e-2)
+    assert gate.rest(values) == 15 - LEAD_WINDOWS
+    assert not gate.resting
+
+
+def test_it_does_not_rest_behind_what_sways():
+    ringing_that_ends = levels(*[1e-2] * 8, *[0.0] * (SILENT_WINDOWS - 8))
+    gate = Gate()
+    gate.looked(np.full(SILENT_WINDOWS, 0.01, np.float32), ringing_that_ends)
+    assert not gate.resting
+
+
 def test_it_looks_again_after_a_while_whatever_is_heard():
     gate = judged()
     assert gate.rest(levels(*[1e-6] * (LONGEST_REST + 1))) == LONGEST_REST - LEAD_WINDOWS
