@@ -74,8 +74,9 @@ def own_text(text: str, heard: Sequence[str], is_own: Sequence[bool]) -> str:
     first = is_own.index(True)
     behind_last = len(is_own) - is_own[::-1].index(True)
     wanted = [_letters(word)[0] for word in heard]
-    dropped = _reach(letters, wanted[:first])
-    dropped_behind = _reach(letters[::-1], [word[::-1] for word in reversed(wanted[behind_last:])])
+    dropped = _reach(letters, wanted, first)
+    backward = [word[::-1] for word in reversed(wanted)]
+    dropped_behind = _reach(letters[::-1], backward, len(wanted) - behind_last)
     end = places[len(letters) - dropped_behind] if dropped_behind else len(text)
     return text[places[dropped] if dropped else 0 : end].strip()
 
@@ -99,19 +100,27 @@ def _samples(time_ms: int, sample_rate: int) -> int:
     return time_ms * sample_rate // 1000
 
 
-def _reach(letters: str, words: Sequence[str]) -> int:
-    """How many of the letters the words take up, counted from the first; 0 if one is not there.
+def _reach(letters: str, words: Sequence[str], count: int) -> int:
+    """How many of the letters the first ``count`` words take up; 0 if that is not certain.
+
+    Where one of them is not right behind the one before, it may have been found in words that
+    stay; so the next word that stays must then follow.
 
     Args:
         letters: of the text.
-        words: of each word, its letters.
+        words: of each word, its letters; more of them than ``count``.
+        count: how many are dropped, from the first.
     """
-    reached = 0
-    for word in words:
+    reached, strayed = 0, False
+    for word in words[:count]:
         found = letters.find(word, reached, reached + len(word) + _STRAY_LETTERS)
         if found < 0:
             return 0
+        strayed |= found > reached
         reached = found + len(word)
+    following = next((word for word in words[count:] if word), "")
+    if strayed and not letters.startswith(following, reached):
+        return 0
     return reached if reached < len(letters) else 0
 
 

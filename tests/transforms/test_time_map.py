@@ -109,6 +109,10 @@ def test_words_beyond_a_cut_in_speech_are_the_neighbours() -> None:
         ("on 20 May we", ["on", "twenty", "May", "we"], [True, True, True, False], "on 20 May"),
         ("It's one. 'Two'", ["it's", "one", "two"], [False, True, True], "one. 'Two'"),
         ("no words came", [], [], "no words came"),
+        # The dropped word is there in digits, and once more in what stays.
+        ("1号第一名", [*"一号第一名"], [False, True, True, True, True], "1号第一名"),
+        ("他得第一，1号", [*"他得第一一号"], [True, True, True, True, False, True], "他得第一，1号"),
+        ("1 is a oneness", ["one", "is", "a", "oneness"], [False, True, True, True], "1 is a oneness"),
     ],
 )
 def test_a_text_without_the_words_of_its_neighbours(
