@@ -130,7 +130,7 @@ def _check_length(cutters: dict[int, Cutter], task: CutTask) -> None:
             codes.TOO_LONG,
             f"{task.name}: decodes to more than {task.max_hours:g} hours of sound, all channels that are "
             "transcribed together. A small file can claim to be days long; if this one is meant to be, "
-            "raise audio.max_hours.",
+            "raise audio.max_hours and set input.retry_failed: all once.",
         )
 
 

@@ -68,6 +68,7 @@ def test_what_decodes_to_more_than_allowed_is_a_failure(seconds, channels):
     found = cut_source(io.BytesIO(content), replace(task, max_hours=4 / 3600))
     assert found.failure is not None
     assert (found.failure.code, found.channels) == ("TooLong", ())
+    assert "input.retry_failed: all" in found.failure.message  # or it stays known as failed
     assert found.checked == checked_of(content)
 
 
