@@ -86,7 +86,7 @@ class Recognition(_Section):
         Field(
             default="auto",
             description="Form in which audio is sent. `auto` never shortens a segment to fit: 16-bit wav "
-            "where it fits, else ogg-opus or mp3, whichever costs less CPU. With `recognition.source: url` "
+            "where it fits, else ogg-opus, which costs less CPU than mp3. With `recognition.source: url` "
             "it names the form of what lies at the address (`auto`: by the address's ending); `speex`, "
             "`silk` and `amr` are for that only.",
         )
