@@ -32,7 +32,7 @@ def check(config: Config) -> Findings:
         *_endpoint_problems(config),
         *_signature_problems(config),
         *_language_problems(config),
-        *_cut_problems(config),
+        *_overlap_problems(config),
     ]
     warnings = list(_payload_warnings(config))
     for engine in dict.fromkeys([config.recognition.engine, *config.recognition.engines.values()]):
@@ -67,7 +67,7 @@ def _length_problems(config: Config, engine: str) -> Iterator[str]:
     if not sent_here:
         return
     try:
-        formats.max_samples(
+        longest = formats.max_samples(
             recognition.voice_format,
             sample_rate_of(engine),
             max_payload_bytes=recognition.max_payload_bytes,
@@ -75,6 +75,17 @@ def _length_problems(config: Config, engine: str) -> Iterator[str]:
         )
     except UsageError as error:
         yield str(error)
+        return
+    cutting = config.segmentation
+    kept_seconds = 2 * cutting.padding_seconds + cutting.overlap_seconds
+    longest_seconds = longest / sample_rate_of(engine)
+    if kept_seconds > longest_seconds / 2:
+        yield (
+            "segmentation.padding_seconds on both sides and segmentation.overlap_seconds are "
+            f"{kept_seconds:g} s, more than half of the {longest_seconds:.3g} s that a segment may have by "
+            "segmentation.max_seconds and recognition.max_payload_bytes: segments would hold little else. "
+            "Lower them, or send what takes fewer bytes (recognition.voice_format)."
+        )
 
 
 def _endpoint_problems(config: Config) -> Iterator[str]:
@@ -109,19 +120,12 @@ def _language_problems(config: Config) -> Iterator[str]:
         first.setdefault(tag, language)
 
 
-def _cut_problems(config: Config) -> Iterator[str]:
+def _overlap_problems(config: Config) -> Iterator[str]:
     cutting = config.segmentation
     if cutting.overlap_seconds and not config.recognition.word_info:
         yield (
             "segmentation.overlap_seconds needs the times of words, by which what is heard twice is taken "
             "out again: set recognition.word_info to 1 or 2, or the overlap to 0."
-        )
-    kept_seconds = 2 * cutting.padding_seconds + cutting.overlap_seconds
-    if kept_seconds > cutting.max_seconds / 2:
-        yield (
-            "segmentation.padding_seconds on both sides and segmentation.overlap_seconds are "
-            f"{kept_seconds:g} s, more than half of segmentation.max_seconds ({cutting.max_seconds:g}): "
-            "segments would hold little else. Lower them."
         )
 
 

@@ -226,6 +226,34 @@ def test_a_wrong_value_names_key_value_and_what_is_expected(override: str, told:
 
 
 @pytest.mark.parametrize(
+    "overrides",
+    [
+        ("segmentation.padding_seconds=5", "segmentation.max_seconds=19.9"),
+        ("segmentation.overlap_seconds=9", "segmentation.max_seconds=19"),
+        ("segmentation.overlap_seconds=9", "recognition.voice_format=wav"),  # 18.7 s of it
+        (
+            "recognition.engines.en=16k_en",
+            "recognition.engine=8k_zh",
+            "segmentation.padding_seconds=4.7",
+            "recognition.voice_format=wav",
+        ),
+    ],
+)
+def test_what_leaves_little_of_a_segment_is_refused(overrides: tuple[str, ...]) -> None:
+    assert "segments would hold little else" in refusal(*overrides)
+
+
+def test_what_leaves_half_of_a_segment_is_allowed() -> None:
+    load(None, ["segmentation.padding_seconds=5", "segmentation.max_seconds=20"])
+    load(None, ["segmentation.overlap_seconds=8", "recognition.voice_format=wav"])
+
+
+def test_overlap_needs_word_times() -> None:
+    told = refusal("segmentation.overlap_seconds=1", "recognition.word_info=0")
+    assert "set recognition.word_info to 1 or 2" in told
+
+
+@pytest.mark.parametrize(
     ("endpoint", "told"),
     [
         ("asr.tencentcloudapi.com", "must be a scheme and a host"),
