@@ -63,7 +63,8 @@ def shaping_of(config: Config) -> Shaping:
         recognition.voice_format,
         recognition.max_payload_bytes,
         config.audio.channels,
-        tuple(config.segmentation.model_dump().items()),
+        # Without defaults: a key that a later version adds changes nothing.
+        tuple(config.segmentation.model_dump(exclude_defaults=True).items()),
     )
     return Shaping(base, config.engine_choice())
 

@@ -18,8 +18,8 @@ KEY_BYTES: Final = 32
 """The length of every key: a SHA-256 digest."""
 
 _VERSION: Final = 1
-# P was a plan of ranges alone.
-_ANSWERED, _REFUSED, _PLANNED = b"A", b"R", b"Q"
+# What was planned before 0.1 is read, and not written: ranges without silence between them.
+_ANSWERED, _REFUSED, _PLANNED, _TILED = b"A", b"R", b"Q", b"P"
 _BODY: Final = 2 + KEY_BYTES
 
 
@@ -124,13 +124,14 @@ def decode(payload: bytes) -> Entry | None:
         return _answered(label.key, *body)
     if kind == _REFUSED:
         return Refused(label.key, *body)
-    return Planned(label.key, tuple(_planned_channel(*channel) for channel in body))
+    read = _planned_channel if kind == _PLANNED else _tiled_channel
+    return Planned(label.key, tuple(read(*channel) for channel in body))
 
 
 def label_of(payload: bytes) -> Label | None:
     """Whose entry a payload holds; None if it is of a kind or version unknown here."""
     kind = payload[1:2]
-    if len(payload) < _BODY or payload[0] != _VERSION or kind not in (_ANSWERED, _REFUSED, _PLANNED):
+    if len(payload) < _BODY or payload[0] != _VERSION or kind not in (_ANSWERED, _REFUSED, _PLANNED, _TILED):
         return None
     return Label(payload[2:_BODY], refused=kind == _REFUSED)
 
@@ -186,6 +187,13 @@ def _planned_channel(
         tuple(_planned_segment(*(SampleRange(*pair) for pair in pairs)) for pairs in segments),
         tuple(bytes.fromhex(key) for key in answer_keys),
     )
+
+
+def _tiled_channel(
+    channel: int, total_samples: int, ranges: list[tuple[int, int]], answer_keys: list[str]
+) -> PlannedChannel:
+    segments = [[pair, pair] for pair in ranges]
+    return _planned_channel(channel, total_samples, total_samples, segments, answer_keys)
 
 
 def _planned_segment(own: SampleRange, *sent: SampleRange) -> PlannedSegment:

@@ -20,7 +20,7 @@ from transforms.engines import sample_rate_of
 from transforms.errors import RecordingError
 from transforms.fetch import mark_of_url
 from transforms.hold import HeldSound, Hold
-from transforms.keys import plan_key
+from transforms.keys import PlanBasis, plan_key, tiled_plan_key
 from transforms.records import Extent, Failure, PlannedSegment, Recording, Segment, Span, Stage
 from transforms.source import open_source, verify
 
@@ -30,6 +30,8 @@ SourceCutter = Callable[[BinaryIO, CutTask], SourceCut]
 # A decoder of another version may find some samples more or less; more than this, and
 # the recorded cuts are those of another sound.
 _SAME_LENGTH_SECONDS = 0.5
+# How far back a quiet place was looked for by default when silence was cut like speech.
+_TILED_SEARCH_SECONDS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,24 +222,38 @@ def _plan(
     recording: Recording, settings: CutSettings, engine: str, found: SourceCut, record: AnswerRecord | None
 ) -> tuple[PlannedChannel, ...]:
     """The recorded cuts of the recording, or those just made, which are recorded then."""
+    keys = _plan_keys(recording, settings, engine, found.checked.digest)
+    if record is not None:
+        for known in filter(None, map(record.find_plan, keys)):
+            if _fits(known, found, sample_rate_of(engine)):
+                return known.channels
+    made = Planned(keys[0], tuple(_planned(channel, settings, engine) for channel in found.channels))
+    if record is not None:
+        record.add(made)
+    return made.channels
+
+
+def _plan_keys(
+    recording: Recording, settings: CutSettings, engine: str, content_digest: bytes
+) -> tuple[bytes, ...]:
+    """By what the cuts of the recording are recorded, or were by an earlier version."""
     sample_rate = sample_rate_of(engine)
     choice = settings.channel_choice(recording)
-    key = plan_key(
-        content_digest=found.checked.digest,
+    basis = PlanBasis(
+        content_digest=content_digest,
         channels=f"{choice.kind} {choice.channel}",
         sample_rate=sample_rate,
-        cutting=settings.cutting(sample_rate),
         voice_format=settings.voice_format,
         max_payload_bytes=settings.max_payload_bytes,
         fingerprint=settings.fingerprint(engine),
     )
-    known = None if record is None else record.find_plan(key)
-    if known is not None and _fits(known, found, sample_rate):
-        return known.channels
-    made = Planned(key, tuple(_planned(channel, settings, engine) for channel in found.channels))
-    if record is not None:
-        record.add(made)
-    return made.channels
+    limit, *options = cutting = settings.cutting(sample_rate)
+    key = plan_key(basis, cutting)
+    if options:
+        return (key,)
+    max_samples = int(limit[1] or 0)
+    search_samples = min(_TILED_SEARCH_SECONDS * sample_rate, max_samples // 2)
+    return key, tiled_plan_key(basis, max_samples, search_samples)
 
 
 def _planned(channel: ChannelCut, settings: CutSettings, engine: str) -> PlannedChannel:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +15,8 @@ from transforms.known import Shaping
 from transforms.normalize import ChannelChoice
 from transforms.records import Mark, Recording
 from transforms.request import RequestParameters, answer_fingerprint
+
+_CUTTING = ("detector", "skip_silence", "padding_seconds", "overlap_seconds", "squeeze_to_seconds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +99,15 @@ class CutSettings:
         )
 
     def cutting(self, sample_rate: int) -> Fingerprint:
-        """Everything that decides where a channel is cut, but for the version that does it."""
+        """Everything that decides where a channel is cut, but for the version that does it.
+
+        Options with their default value are left out, so that a new option changes nothing.
+        """
+        defaults = {each.name: each.default for each in fields(self)}
+        chosen = ((name, getattr(self, name)) for name in _CUTTING)
         return (
             ("max_samples", self.policy(sample_rate).max_samples),
-            ("detector", self.detector),
-            ("skip_silence", self.skip_silence),
-            ("padding_seconds", self.padding_seconds),
-            ("overlap_seconds", self.overlap_seconds),
-            ("squeeze_to_seconds", self.squeeze_to_seconds),
+            *((name, value) for name, value in chosen if value != defaults[name]),
         )
 
     def channel_choice(self, recording: Recording) -> ChannelChoice:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from typing import Final
 
 Fingerprint = tuple[tuple[str, str | int | float | None], ...]
@@ -16,6 +17,27 @@ Fingerprint = tuple[tuple[str, str | int | float | None], ...]
 
 # A change of what a key is made of needs a new version, or old answers are taken for others.
 _VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PlanBasis:
+    """What is cut, and what for.
+
+    Attributes:
+        content_digest: BLAKE3 of the recording's bytes.
+        channels: ``mix``, ``split``, or whatever else was asked for.
+        sample_rate: samples per second after normalization.
+        voice_format: what segments are sent as, or ``auto``.
+        max_payload_bytes: by which ``auto`` chooses.
+        fingerprint: of the requests; a plan names the keys of their answers.
+    """
+
+    content_digest: bytes
+    channels: str
+    sample_rate: int
+    voice_format: str
+    max_payload_bytes: int
+    fingerprint: Fingerprint
 
 
 def answer_key(
@@ -59,39 +81,37 @@ def url_key(*, url: str, mark: str, voice_format: str, fingerprint: Fingerprint)
     return _digest("url", url, mark, voice_format, fingerprint)
 
 
-def plan_key(
-    *,
-    content_digest: bytes,
-    channels: str,
-    sample_rate: int,
-    cutting: Fingerprint,
-    voice_format: str,
-    max_payload_bytes: int,
-    fingerprint: Fingerprint,
-) -> bytes:
-    """The key of a recording's cuts.
+def plan_key(basis: PlanBasis, cutting: Fingerprint) -> bytes:
+    """The key of a recording's cuts, 32 bytes.
 
     Args:
-        content_digest: BLAKE3 of the recording's bytes.
-        channels: ``mix``, ``split``, or whatever else was asked for.
-        sample_rate: samples per second after normalization.
-        cutting: everything that decides where it is cut, but for the version that does it.
-        voice_format: what segments are sent as, or ``auto``.
-        max_payload_bytes: by which ``auto`` chooses.
-        fingerprint: of the requests; a plan names the keys of their answers.
-
-    Returns:
-        32 bytes.
+        basis: what is cut, and what for.
+        cutting: everything that decides where, but for the version that does it.
     """
+    return _plan_digest(basis, cutting)
+
+
+def tiled_plan_key(basis: PlanBasis, max_samples: int, search_samples: int) -> bytes:
+    """The key that a recording's cuts had when silence was cut like speech, 32 bytes.
+
+    Args:
+        basis: what is cut, and what for.
+        max_samples: the limit of a segment.
+        search_samples: how far back from it a quiet place was looked for.
+    """
+    return _plan_digest(basis, max_samples, search_samples)
+
+
+def _plan_digest(basis: PlanBasis, *where: int | Fingerprint) -> bytes:
     return _digest(
         "plan",
-        content_digest.hex(),
-        channels,
-        sample_rate,
-        cutting,
-        voice_format,
-        max_payload_bytes,
-        fingerprint,
+        basis.content_digest.hex(),
+        basis.channels,
+        basis.sample_rate,
+        *where,
+        basis.voice_format,
+        basis.max_payload_bytes,
+        basis.fingerprint,
     )
 
 

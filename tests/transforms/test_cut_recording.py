@@ -9,6 +9,7 @@ from typing import BinaryIO
 import numpy as np
 import pytest
 import soundfile
+from blake3 import blake3
 
 from transforms.addresses import audio_uri_of
 from transforms.answer_entry import Planned, PlannedChannel
@@ -20,6 +21,7 @@ from transforms.cut_source import CutTask, SourceCut, cut_source
 from transforms.decode_pool import DecodePool
 from transforms.engines import EngineChoice
 from transforms.errors import RecordingError
+from transforms.keys import PlanBasis, tiled_plan_key
 from transforms.records import Mark, PlannedSegment, Recording, SampleRange, Stage, Status
 from transforms.request import RequestParameters
 from transforms.transcript import assemble
@@ -333,3 +335,30 @@ def test_what_the_service_fetches_is_known_by_the_run_where_its_server_tells_not
 def test_one_channel_of_what_the_service_fetches_is_refused():
     with pytest.raises(RecordingError, match="channel 1 was asked for"):
         pass_on(Recording("http://127.0.0.1:1/a.mp3", b"http://127.0.0.1:1/a.mp3", channel=1), SETTINGS)
+
+
+def test_cuts_of_the_version_before_are_kept_and_nothing_is_billed_again(tmp_path):
+    """What was half done when the planner came has its old segments, silence included."""
+    recording = written(tmp_path / "a.wav", noise(5))
+    content = blake3((tmp_path / "a.wav").read_bytes()).digest()
+    settings = CutSettings(EngineChoice("16k_en"), Path("unused"), max_seconds=4)
+    limit = settings.policy(RATE).max_samples
+    basis = PlanBasis(
+        content,
+        "mix 0",
+        RATE,
+        settings.voice_format,
+        settings.max_payload_bytes,
+        settings.fingerprint("16k_en"),
+    )
+    halves = tuple(
+        PlannedSegment(own, (own,)) for own in (SampleRange(0, 2 * RATE), SampleRange(2 * RATE, 5 * RATE))
+    )
+    before = PlannedChannel(0, 5 * RATE, 5 * RATE, halves, (bytes(32), bytes([1]) * 32))
+    record = AnswerStore(tmp_path / "answers")
+    record.add(Planned(tiled_plan_key(basis, limit, min(12 * RATE, limit // 2)), (before,)))
+    cut = cut_recording(recording, settings, record)
+    assert [segment.key for segment in cut.segments()] == list(before.answer_keys)
+    chosen = cut_recording(recording, replace(settings, skip_silence=False), record)
+    assert not {segment.key for segment in chosen.segments()} & set(before.answer_keys)
+    record.close()
