@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,14 @@ from numpy.typing import NDArray
 from transforms.errors import BeamscribeError
 from transforms.sniff import Structure
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
 BLOCK_SECONDS = 3
 # A block of many channels or of a high rate is shorter: 4 MiB of float32.
 _BLOCK_VALUES = 1 << 20
+# What is read at once fits a core's cache while it is checksummed and copied.
+_PIECE_BYTES = 128 << 10
 
 
 class Decoder(Protocol):
@@ -54,7 +60,7 @@ class UndecodableError(Exception):
         self.reason = reason
 
 
-class ShieldedStream:
+class ShieldedStream(io.RawIOBase):
     """A stream that is read from inside a C library.
 
     An exception cannot pass through the library: libsndfile would take it for the end of
@@ -71,12 +77,21 @@ class ShieldedStream:
     """
 
     def __init__(self, stream: BinaryIO, start: int = 0) -> None:
+        super().__init__()
         self._stream = stream
         self._start = start
         self._failure: BeamscribeError | OSError | ValueError | None = None
         self._position = 0
         self._size: int | None = None
         self._stream_position: int | None = None
+
+    def readable(self) -> bool:
+        """Yes; that and the next are asked for by `io.BufferedReader`."""
+        return True
+
+    def seekable(self) -> bool:
+        """Yes."""
+        return True
 
     def read(self, size: int = -1) -> bytes:
         """Up to ``size`` bytes; none at the end and after a failure."""
@@ -93,11 +108,14 @@ class ShieldedStream:
         self._stream_position = self._position
         return data
 
-    def readinto(self, buffer: bytearray | memoryview) -> int:
+    def readinto(self, buffer: WriteableBuffer) -> int:
         """Fill the buffer as far as there are bytes, and say how many there were."""
-        data = self.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
+        view = memoryview(buffer)
+        filled = 0
+        while data := self.read(min(_PIECE_BYTES, len(view) - filled)):
+            view[filled : filled + len(data)] = data
+            filled += len(data)
+        return filled
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Move, and say where to."""

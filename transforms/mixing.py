@@ -17,6 +17,7 @@ start: how it was split into blocks makes no difference.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,8 @@ _OPPOSED = 0.5
 # Gains are multiples of 1/4096, far finer than is heard, so that the last bits of the sums
 # do not show: of two equal channels the mix is exactly either.
 _GAIN_STEPS = 4096
+# In place of sums that are beyond what 32 bits hold: a sample of 1e20 in a file of floats.
+_MOST = float(np.finfo(np.float32).max)
 # What is added up at once has to stay in a core's cache: twice as fast as a block of 5 s.
 _FRAMES_AT_ONCE = 48
 
@@ -56,7 +59,7 @@ class MixState:
 
 
 def start_mix(sample_rate: int, channels: int) -> MixState:
-    """The state before the first block of a recording."""
+    """The state before the first block of a recording, of two channels at least."""
     return MixState(
         frame=max(1, round(sample_rate * _FRAME_SECONDS)),
         pending=np.zeros((channels, 0), np.float32),
@@ -78,35 +81,29 @@ def mix(state: MixState, block: Floats) -> tuple[MixState, Floats]:
         The new state, and mono samples in [-1, 1]: all but the last one to two frames, which
         come with the next block.
     """
+    planes = np.ascontiguousarray(block.T)
     held = state.pending.shape[1]
-    planes = np.empty((len(state.pending), held + len(block)), np.float32)
-    planes[:, :held] = state.pending
-    planes[:, held:] = block.T
     # The limiter has to see the frame behind the one that it is deciding on.
-    frames = planes.shape[1] // state.frame - 1
+    frames = (held + len(block)) // state.frame - 1
     if frames < 1:
-        return replace(state, pending=planes), np.zeros(0, np.float32)
-    mixed = frames * state.frame
-    shaped = planes[:, : mixed + state.frame].reshape(len(planes), frames + 1, state.frame)
-    caps = _caps(shaped)
-    products = np.concatenate((state.window, _products(shaped[:, :frames])))
-    smooth = _smooth(products, frames)
-    signs = _signs(smooth, state.signs)
-    gains = _levels(smooth, signs, state.gain)
-    ends = np.minimum(np.minimum(gains, caps[:-1]), caps[1:])
-    # Before the first sound there is nothing to fade in from.
-    begin = state.end_gain if state.gain else min(gains[0], caps[0])
-    vectors = signs * ends[:, np.newaxis]
-    begin_signs = np.where(state.signs, state.signs, signs[0])
-    before = np.concatenate(((begin_signs * begin)[np.newaxis], vectors[:-1]))
-    output = _apply(shaped[:, :frames], before, vectors)
+        return replace(state, pending=np.concatenate((state.pending, planes), axis=1)), np.zeros(
+            0, np.float32
+        )
+    pieces = _pieces(state, planes)
+    products = np.concatenate((state.window, *(_products(piece) for piece in pieces)))[:-1]
+    smooth = _smooth(products)
+    signs, energy_of_sum = _signs(smooth, state.signs)
+    levels = _levels(smooth, energy_of_sum, state.gain)
+    output, end_gain = _summed(pieces, signs, levels, state)
     following = replace(
         state,
-        pending=planes[:, mixed:].copy(),
+        pending=np.concatenate(
+            (state.pending[:, len(output) :], planes[:, max(0, len(output) - held) :]), axis=1
+        ),
         window=products[-(_WINDOW_FRAMES - 1) :],
         signs=signs[-1],
-        gain=float(gains[-1]),
-        end_gain=float(ends[-1]),
+        gain=float(levels[-1]),
+        end_gain=end_gain,
     )
     return following, output
 
@@ -119,92 +116,167 @@ def finish_mix(state: MixState) -> Floats:
     return mix(state, silence)[1][:left]
 
 
-def _caps(shaped: Floats) -> Doubles:
-    """The highest gain that keeps each frame within full scale, whatever the signs are."""
-    highest = np.maximum(shaped.max(axis=2), -shaped.min(axis=2))
-    peaks: Doubles = highest.sum(axis=0, dtype=np.float64)
-    caps = np.full(len(peaks), np.inf)
-    np.divide(1.0, peaks, out=caps, where=peaks > 0)
-    return caps
+def _pieces(state: MixState, planes: Floats) -> tuple[Floats, Floats]:
+    """The whole frames, (channels, frames, samples): those that were begun before, and the others.
+
+    The others are not copied. That would take as long as adding them up.
+    """
+    channels, held = state.pending.shape
+    lent = -held % state.frame
+    begun = np.concatenate((state.pending, planes[:, :lent]), axis=1)
+    whole = (planes.shape[1] - lent) // state.frame
+    others = planes[:, lent : lent + whole * state.frame]
+    return begun.reshape(channels, -1, state.frame), others.reshape(channels, whole, state.frame)
 
 
 def _products(shaped: Floats) -> Doubles:
     """Sums over each frame of channel times channel: (frames, channels, channels)."""
     channels, frames, _ = shaped.shape
     products = np.empty((frames, channels, channels))
-    for one in range(channels):
-        for other in range(one + 1):
-            sums = np.einsum("fn,fn->f", shaped[one], shaped[other])
-            products[:, one, other] = products[:, other, one] = sums
+    with np.errstate(over="ignore", invalid="ignore"):
+        for one in range(channels):
+            for other in range(one + 1):
+                sums = np.matmul(shaped[one, :, np.newaxis], shaped[other, :, :, np.newaxis])[:, 0, 0]
+                products[:, one, other] = products[:, other, one] = sums
+    if not np.isfinite(products).all():
+        np.nan_to_num(products, copy=False, posinf=_MOST, neginf=-_MOST)
     return products
 
 
-def _smooth(products: Doubles, frames: int) -> Doubles:
-    """Sums over the last `_WINDOW_FRAMES` frames, for the last ``frames`` frames.
+def _smooth(products: Doubles) -> Doubles:
+    """Sums over the last `_WINDOW_FRAMES` frames, for each frame that has so many.
 
     Added up in the same order for every frame: running sums would depend on the blocks.
     """
-    total: Doubles = products[:frames].copy()
-    for shift in range(1, _WINDOW_FRAMES):
-        total += products[shift : shift + frames]
+    total, width = products, 1
+    while width < _WINDOW_FRAMES:
+        total = total[width:] + total[:-width]
+        width *= 2
     return total
 
 
-def _signs(smooth: Doubles, before: Doubles) -> Doubles:
-    """By frame and channel, -1 where it is turned over; 0 where it was always silent."""
+def _signs(smooth: Doubles, before: Doubles) -> tuple[Doubles, Doubles]:
+    """By frame and channel, -1 where it is turned over, 0 where it was always silent.
+
+    Returns:
+        The signs, and by frame the energy of the sum that they make.
+    """
     frames, channels, _ = smooth.shape
-    signs = np.zeros((frames, channels))
-    energy_of_sum = np.zeros(frames)
-    for channel in range(channels):
+    signs = np.ones((frames, channels))
+    energy_of_sum = smooth[:, 0, 0]
+    for channel in range(1, channels):
         energy = smooth[:, channel, channel]
-        with_sum = np.einsum("fc,fc->f", signs, smooth[:, :, channel])
+        with_sum = np.einsum("fc,fc->f", signs[:, :channel], smooth[:, :channel, channel])
         bound = _OPPOSED * np.sqrt(energy * energy_of_sum)
-        decided = np.where(with_sum < -bound, -1.0, np.where(with_sum > bound, 1.0, 0.0))
+        decided = np.where(np.abs(with_sum) > bound, np.sign(with_sum), 0.0)
         if not before[channel] and energy.any():
             # Its first sound: upright unless it clearly is not.
             first = int(np.argmax(energy > 0))
             decided[first] = decided[first] or 1.0
         signs[:, channel] = _fill(decided, before[channel])
-        energy_of_sum = np.einsum("fc,fcd,fd->f", signs, smooth, signs)
-    return signs
+        energy_of_sum = energy_of_sum + 2 * signs[:, channel] * with_sum + energy
+    return signs, energy_of_sum
 
 
-def _levels(smooth: Doubles, signs: Doubles, before: float) -> Doubles:
+def _levels(smooth: Doubles, energy_of_sum: Doubles, before: float) -> Doubles:
     """By frame, the gain that brings the sum down to its loudest channel; 0 if not known."""
     loudest = np.einsum("fcc->fc", smooth).max(axis=1)
-    of_sum = np.maximum(np.einsum("fc,fcd,fd->f", signs, smooth, signs), loudest)
+    of_sum = np.maximum(energy_of_sum, loudest)
     ratios = np.divide(loudest, of_sum, out=np.zeros(len(of_sum)), where=loudest > 0)
-    return _fill(np.round(np.sqrt(ratios) * _GAIN_STEPS) / _GAIN_STEPS, before)
+    return _fill(np.rint(np.sqrt(ratios) * _GAIN_STEPS) / _GAIN_STEPS, before)
 
 
 def _fill(values: Doubles, before: float) -> Doubles:
     """Zeros become the value before them or, at the recording's start, the first behind them."""
+    if values.all():
+        return values
     places = np.maximum.accumulate(np.where(values, np.arange(len(values)), -1))
     filled = np.where(places >= 0, values[places], before)
-    first = int(np.argmax(filled != 0))
-    filled[:first] = filled[first]
+    if not before:
+        first = int(np.argmax(filled != 0))
+        filled[:first] = filled[first]
     return filled
 
 
-def _apply(shaped: Floats, before: Doubles, after: Doubles) -> Floats:
-    """Sum the channels, each frame's gains running from ``before`` to ``after``."""
-    channels, frames, length = shaped.shape
-    ramp = np.stack((np.ones(length), np.arange(1, length + 1) / length)).astype(np.float32)
-    # (channels, frames, 2): of each frame the first gain and how far it goes; of whole runs, so
-    # that the products below always have one shape and round alike.
-    gains = np.zeros((channels, frames + -frames % _FRAMES_AT_ONCE, 2), np.float32)
-    gains[:, :frames, 0] = before.T
-    gains[:, :frames, 1] = (after - before).T
-    output = np.empty((frames, length), np.float32)
+def _summed(
+    pieces: tuple[Floats, Floats], signs: Doubles, levels: Doubles, state: MixState
+) -> tuple[Floats, float]:
+    """Sum the channels and keep the sum within full scale.
+
+    Args:
+        pieces: the frames, and one more that is only looked at.
+        signs: (frames, channels).
+        levels: (frames,), the gain that each frame is to end with.
+        state: what the frame before ended with.
+
+    Returns:
+        The samples, and the gain that the last frame ends with.
+    """
+    before = np.concatenate((np.where(state.signs, state.signs, signs[0])[np.newaxis], signs[:-1]))
+    sums = _added(pieces, np.concatenate((signs, signs[-1:])))
+    peaks = peaks_before = _peaks(sums)
+    # In a frame in which a channel turns over, one sum fades into another; both have to fit.
+    turning = np.flatnonzero((signs != before).any(axis=1))
+    if len(turning):
+        fading = _added(pieces, np.concatenate((before, signs[-1:])))[turning]
+        peaks_before = peaks.copy()
+        peaks_before[turning] = _peaks(fading)
+    ends = np.minimum(levels, 1 / np.maximum(np.maximum(peaks[:-1], peaks_before[1:]), 1))
+    # Before the first sound there is nothing to fade in from.
+    begin = state.end_gain if state.gain else min(levels[0], 1 / max(peaks[0], 1))
+    begins = np.concatenate(([begin], ends[:-1]))
+    output = sums[:-1]
+    if len(turning):
+        nothing = np.zeros(len(turning))
+        rising = output[turning]
+        _scale(fading, begins[turning], nothing)
+        _scale(rising, nothing, ends[turning])
+        fading += rising
+    _scale(output, begins, ends)
+    if len(turning):
+        output[turning] = fading
+    return output.reshape(-1), float(ends[-1])
+
+
+def _added(pieces: tuple[Floats, Floats], signs: Doubles) -> Floats:
+    """The channels' sum, those with a negative sign subtracted: (frames, samples)."""
+    total = np.empty((len(signs), pieces[0].shape[2]), np.float32)
+    begun = pieces[0].shape[1]
+    over = signs < 0
+    for piece, frames in zip(pieces, (slice(begun), slice(begun, None)), strict=True):
+        out = total[frames]
+        so_far = piece[0]
+        for channel, turned in zip(piece[1:], over[frames].T[1:], strict=True):
+            if turned.all():
+                np.subtract(so_far, channel, out=out)
+            elif turned.any():
+                np.add(so_far, np.where(turned[:, np.newaxis], -channel, channel), out=out)
+            else:
+                np.add(so_far, channel, out=out)
+            so_far = out
+    return total
+
+
+def _peaks(sums: Floats) -> Doubles:
+    peaks: Doubles = np.maximum(sums.max(axis=1), -sums.min(axis=1)).astype(np.float64)
+    return peaks
+
+
+def _scale(sums: Floats, begins: Doubles, ends: Doubles) -> None:
+    """Multiply each frame by a gain that runs from where it begins to where it ends."""
+    frames, length = sums.shape
+    # Of whole runs, so that the products below always have one shape and round alike.
+    gains = np.zeros((frames + -frames % _FRAMES_AT_ONCE, 2), np.float32)
+    gains[:frames, 0] = begins
+    gains[:frames, 1] = ends - begins
     by_sample = np.empty((_FRAMES_AT_ONCE, length), np.float32)
     for first in range(0, frames, _FRAMES_AT_ONCE):
-        run = slice(first, min(frames, first + _FRAMES_AT_ONCE))
-        for channel in range(channels):
-            np.matmul(gains[channel, first : first + _FRAMES_AT_ONCE], ramp, out=by_sample)
-            scaled = by_sample[: run.stop - first]
-            if channel:
-                scaled *= shaped[channel, run]
-                output[run] += scaled
-            else:
-                np.multiply(scaled, shaped[channel, run], out=output[run])
-    return output.reshape(-1)
+        run = sums[first : first + _FRAMES_AT_ONCE]
+        np.matmul(gains[first : first + _FRAMES_AT_ONCE], _ramp(length), out=by_sample)
+        run *= by_sample[: len(run)]
+
+
+@lru_cache(maxsize=8)
+def _ramp(length: int) -> Floats:
+    """One, and what runs up to one: (2, samples)."""
+    return np.stack((np.ones(length), np.arange(1, length + 1) / length)).astype(np.float32)

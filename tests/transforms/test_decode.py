@@ -148,6 +148,19 @@ def test_an_odd_number_of_bytes_costs_one_sample_at_most():
     assert len(decode(wav_file(PCM[:-1]))[1]) == len(SOUND) - 1
 
 
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_16_bits_are_kept_whatever_they_are(channels):
+    values = np.concatenate(([-32768, 32767, -1, 0, 1], random_numbers(20_000))).astype("<i2")
+    pcm = np.stack([np.roll(values, 7 * channel) for channel in range(channels)], axis=1)
+    decoder, samples = decode(wav_file(pcm.tobytes(), channels=channels))
+    assert decoder.damage is None
+    assert np.array_equal(samples * 32768, pcm)
+
+
+def random_numbers(count):
+    return np.random.default_rng(3).integers(-32768, 32768, count)
+
+
 def test_numbers_that_are_none_are_silence():
     samples = SOUND.copy()
     samples[100] = np.nan

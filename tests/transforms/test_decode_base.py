@@ -42,6 +42,28 @@ def test_readinto_fills_what_it_can():
     assert buffer == b"ab.."
 
 
+class Trickling(io.BytesIO):
+    """Gives three bytes at a time."""
+
+    def read(self, size=-1):
+        return super().read(min(size, 3))
+
+
+def test_readinto_goes_on_where_little_comes_at_once():
+    buffer = bytearray(8)
+    assert ShieldedStream(Trickling(b"abcdefgh")).readinto(buffer) == 8
+    assert buffer == b"abcdefgh"
+
+
+def test_behind_a_buffer_it_reads_as_by_itself():
+    data = bytes(range(256)) * 10
+    buffered = io.BufferedReader(ShieldedStream(io.BytesIO(b"head" + data), 4), 100)
+    assert (buffered.read(7), buffered.tell()) == (data[:7], 7)
+    assert buffered.seek(0, 2) == len(data)
+    assert buffered.seek(1000) == 1000
+    assert buffered.read(500) == data[1000:1500]
+
+
 def test_blocks_are_short_where_there_are_many_channels():
     assert block_frames(16000, 1) == 48000
     assert block_frames(192000, 32) * 32 <= 1 << 20

@@ -117,6 +117,41 @@ def test_how_it_is_split_makes_no_difference(seed, channels, sizes, start, oppos
     assert np.array_equal(mixed(samples, sizes), mixed(samples))
 
 
+@given(
+    level=st.floats(0.3, 1.0),
+    seed=st.integers(0, 2**32 - 1),
+    sizes=st.lists(st.integers(0, 9000), max_size=5),
+)
+@settings(max_examples=50)
+def test_a_channel_that_turns_over_again_and_again_never_exceeds_full_scale(level, seed, sizes):
+    one = noise(seed, 3 * RATE, level)
+    phase = np.where(np.arange(len(one)) // (RATE // 2) % 2, -1, 1)
+    result = mixed(stereo(one, phase * one), sizes)
+    assert np.abs(result).max() <= 1 + 1e-6
+    assert np.array_equal(result, mixed(stereo(one, phase * one)))
+
+
+def test_only_what_would_exceed_full_scale_is_lowered():
+    left, right = tone(300, RATE, 1.0, 0.7), tone(300, RATE, 1.0, 0.7)
+    right[RATE // 2 :] *= -1
+    assert rms(mixed(stereo(left, right))[: RATE // 4]) == pytest.approx(rms(left), rel=0.001)
+    # Their peaks never meet: together they stay within full scale, though 0.9 and 0.9 would not.
+    apart = [tone(50, RATE, 1.0, 0.9) * (np.arange(RATE) % 160 // 80 == half) for half in (0, 1)]
+    expected = (apart[0] + apart[1]) * np.sqrt(0.5)
+    assert np.abs(mixed(stereo(*apart)) - expected)[800:].max() < 0.01
+
+
+@pytest.mark.parametrize("huge", [1e3, 1e20, 1e30])
+@pytest.mark.filterwarnings("error")
+def test_values_far_beyond_full_scale_cost_only_their_place(huge):
+    samples = stereo(noise(1, 4 * RATE), noise(2, 4 * RATE))
+    expected = mixed(samples)
+    samples[RATE : RATE + 100] *= huge
+    result = mixed(samples, [5000] * 5)
+    assert np.abs(result).max() <= 1 + 1e-6
+    assert result[2 * RATE :] == pytest.approx(expected[2 * RATE :], abs=0.01)
+
+
 def test_gains_change_without_a_step():
     left = tone(100, RATE, 2.0, 0.4)
     # The right channel comes in, at half the level, where it crosses zero.
