@@ -103,17 +103,28 @@ class NormalizeAndCutFn(CrewFn[Recording, "CutRecording | PassedOn | Failure | N
             return cut_recording(recording, self._settings, record, cutter=cutter)
         except OutputError as error:
             self._stop.stop(StopReason(OUTPUT_FAILED, str(error)))
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            self._stop.stop(
-                StopReason(
-                    "TemporaryFolderFull",
-                    f"the temporary folder is full while {recording.audio_uri} was decoded: "
-                    "free some space or point TMPDIR elsewhere, then run the same command again",
-                )
-            )
+        except OSError as error:  # of this machine: what a recording can do wrong is a RecordingError
+            self._stop.stop(_short_of(error, recording))
         return None
+
+
+def _short_of(error: OSError, recording: Recording) -> StopReason:
+    """What the machine lacks, which the next recording would lack too."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        code, what = "TemporaryFolderFull", "the temporary folder is full"
+        advice = "free some space or point TMPDIR elsewhere"
+    elif error.errno in (errno.EMFILE, errno.ENFILE):
+        code, what = "TooManyOpenFiles", "too many files were open"
+        advice = "raise the limit (ulimit -n) or lower recognition.concurrency"
+    elif error.errno in (errno.EAGAIN, errno.ENOMEM):
+        code, what = "NoMoreProcesses", f"no process could be started ({error})"
+        advice = "make room for memory and processes, or run with fewer workers"
+    else:
+        code, what = "TemporaryFolderFailed", f"the temporary folder could not be used ({error})"
+        advice = "see to its rights and its mount, or point TMPDIR elsewhere"
+    return StopReason(
+        code, f"{what} while {recording.audio_uri} was decoded: {advice}, then run the same command again"
+    )
 
 
 class SegmentCoder(beam.coders.Coder):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import struct
@@ -55,8 +56,9 @@ class Wire:
             message = self._whole(length, files)
             if len(files) != count:
                 raise OSError(
+                    errno.EMFILE,
                     f"{count} files were sent and {len(files)} could be opened: this process has too many "
-                    "open; raise its limit (ulimit -n)"
+                    "open; raise its limit (ulimit -n)",
                 )
         except BaseException:
             for file in files:

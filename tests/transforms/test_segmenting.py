@@ -84,10 +84,22 @@ def test_nothing_is_read_once_the_run_stops(tmp_path):
     fn.teardown()
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
-def test_a_full_temporary_folder_stops_the_run_and_says_what_to_do(number, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("number", "code", "advice"),
+    [
+        (errno.ENOSPC, "TemporaryFolderFull", "TMPDIR"),
+        (errno.EDQUOT, "TemporaryFolderFull", "TMPDIR"),
+        (errno.EMFILE, "TooManyOpenFiles", "ulimit -n"),
+        (errno.EAGAIN, "NoMoreProcesses", "fewer workers"),
+        (errno.ENOENT, "TemporaryFolderFailed", "TMPDIR"),
+        (errno.EACCES, "TemporaryFolderFailed", "TMPDIR"),
+    ],
+)
+def test_what_the_machine_lacks_stops_the_run_and_says_what_to_do(
+    number, code, advice, tmp_path, monkeypatch
+):
     def cut(*arguments: object, **options: object) -> None:
-        raise OSError(number, "full")
+        raise OSError(number, "so it is")
 
     monkeypatch.setattr("transforms.segmenting.cut_recording", cut)
     fn = NormalizeAndCutFn(settings_for(tmp_path))
@@ -95,7 +107,7 @@ def test_a_full_temporary_folder_stops_the_run_and_says_what_to_do(number, tmp_p
     assert fn.task(recording(tmp_path / "a.wav"))() is None
     reason = StopSignal(tmp_path).reason()
     assert reason is not None
-    assert (reason.code, "TMPDIR" in reason.message) == ("TemporaryFolderFull", True)
+    assert (reason.code, advice in reason.message) == (code, True)
     fn.teardown()
 
 
