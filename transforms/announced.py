@@ -1,8 +1,8 @@
 """How much a file's header announces, beside how much is there. Pure.
 
 Decoders read as far as there are bytes and do not say that there should be more. The
-formats here write sizes in front of what they measure: AIFF, AU, CAF, AVI, MP4 and
-Matroska. (For wav in its three forms see `sniff.read_wav_layout`.)
+formats here write sizes in front of what they measure: AIFF, 8SVX, AU, CAF, AVI, NIST SPHERE,
+MP4 and Matroska. (For wav in its three forms see `sniff.read_wav_layout`.)
 """
 
 from __future__ import annotations
@@ -55,6 +55,10 @@ def _parts(stream: Readable) -> Iterator[Part]:
     head = _read(stream, 0, 16)
     if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
         return _chunks(stream, 12, _AIFF)
+    if head[:4] == b"FORM" and head[8:12] in (b"8SVX", b"16SV"):
+        return _chunks(stream, 12, _IFF)
+    if head[:8] == b"NIST_1A\n":
+        return _sphere(stream)
     if head[:4] == b"caff":
         return _chunks(stream, 8, _CAF)
     if head[:4] == b".snd" and len(head) >= 12:
@@ -92,6 +96,7 @@ class _Chunks:
 
 
 _AIFF = _Chunks(struct.Struct(">4sI"), 2, b"SSND", DATA_SIZE_UNKNOWN - 0xF00_0000)
+_IFF = _Chunks(struct.Struct(">4sI"), 2, b"BODY", DATA_SIZE_UNKNOWN - 0xF00_0000)
 _CAF = _Chunks(struct.Struct(">4sQ"), 1, b"data", 1 << 62)
 _RIFF = _Chunks(struct.Struct("<4sI"), 2, b"RIFF", DATA_SIZE_UNKNOWN)
 
@@ -108,6 +113,18 @@ def _chunks(stream: Readable, position: int, kind: _Chunks) -> Iterator[Part]:
         if name == kind.audio:
             yield Part("audio", start, size)
         position = start + size + -size % kind.step
+
+
+def _sphere(stream: Readable) -> Iterator[Part]:
+    """The samples of a NIST SPHERE file: a header of lines, each a name, a type and a value."""
+    length = _read(stream, 8, 8).strip()
+    header = _read(stream, 0, min(int(length), 1 << 16)) if length.isdigit() else b""
+    fields = {line.split()[0]: line.split()[-1] for line in header.splitlines() if len(line.split()) == 3}
+    sizes = [fields.get(name, b"") for name in (b"sample_count", b"sample_n_bytes", b"channel_count")]
+    # Shortened ones say so behind the coding.
+    if all(map(bytes.isdigit, sizes)) and b"," not in fields.get(b"sample_coding", b""):
+        samples, width, channels = map(int, sizes)
+        yield Part("audio", len(header), samples * width * channels)
 
 
 def _boxes(stream: Readable) -> Iterator[Part]:

@@ -16,6 +16,8 @@ FILES = {
     "aiff": sound_file(NOISE, 48_000, "AIFF"),
     "au": sound_file(NOISE, 48_000, "AU"),
     "caf": sound_file(NOISE, 48_000, "CAF"),
+    "sph": sound_file(NOISE, 48_000, "NIST"),
+    "8svx": sound_file(NOISE, 48_000, "SVX"),
     "avi": av_file(NOISE, 48_000, "avi", "libmp3lame"),
     "m4a": av_file(NOISE, 48_000, "ipod", "aac"),
     "mov": av_file(NOISE, 48_000, "mov", "pcm_s16le"),
