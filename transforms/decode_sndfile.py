@@ -37,6 +37,19 @@ _LOW_FREQUENCY_CHANNELS = {
 _TOLERANCE_SECONDS = 0.15
 
 
+class _ForwardFile(soundfile.SoundFile):
+    """A file that is only read on.
+
+    soundfile moves to where it stands after every read of a file that can be moved in. In an
+    mp3 libmpg123 then starts anew, without the bits that the frames before kept for the next:
+    it prints errors, and the first samples of a block come out wrong.
+    """
+
+    def seekable(self) -> bool:
+        """No."""
+        return False
+
+
 class SndfileDecoder:
     """A `decode_base.Decoder` on libsndfile.
 
@@ -62,9 +75,9 @@ class SndfileDecoder:
         buffered = io.BufferedReader(stream, _BUFFER_BYTES)
         try:
             if raw is None:
-                self._file = soundfile.SoundFile(buffered, "r")
+                self._file = _ForwardFile(buffered, "r")
             else:
-                self._file = soundfile.SoundFile(
+                self._file = _ForwardFile(
                     buffered, "r", raw.sample_rate, raw.channels, raw.subtype, endian="LITTLE", format="RAW"
                 )
         except soundfile.LibsndfileError as error:

@@ -11,6 +11,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import soundfile
 from media_files import SHARED_AUDIO, av_file, sound_file, tone, video_file, wav_file
 
 from transforms.decode import open_decoder
@@ -275,6 +276,17 @@ def test_an_mp3_that_libsndfile_gives_up_is_decoded_to_its_end():
     decoder, samples = decode(data[:20_000] + bytes(3_000) + data[23_000:])
     assert "no frame follows the one before" in decoder.damage
     assert len(samples) / RATE > 19.0
+
+
+def test_an_mp3_comes_out_in_blocks_as_at_once(capfd):
+    # Its frames borrow bits of those before, also across the border of two blocks.
+    long = np.concatenate([tone(hertz, RATE, 0.5) for hertz in range(200, 1800, 80)])
+    long *= np.linspace(0.1, 1, len(long), dtype=np.float32)
+    data = av_file(long, RATE, "mp3", "libmp3lame", bit_rate=24_000)
+    decoder, samples = decode(data)
+    at_once, _ = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
+    assert np.abs(samples - at_once).max() < 1e-6
+    assert (decoder.damage, capfd.readouterr().err) == (None, "")
 
 
 def test_a_rate_that_changes_is_followed():
