@@ -32,8 +32,7 @@ _LOW_FREQUENCY_CHANNELS = {
     ("FLAC", 7): 3,
     ("FLAC", 8): 3,
 }
-# mp3 lengths are promised by the encoder's tag, to a frame or two of 1,152 samples; those of
-# flac are exact.
+# Those of flac are exact.
 _TOLERANCE_SECONDS = 0.15
 
 
@@ -108,7 +107,8 @@ class SndfileDecoder:
             frames += len(block)
             yield block
             block = self._read_block()
-        if self.damage is None and self._file.frames < _FRAMES_UNKNOWN:
+        # Of an mp3 file without an encoder's tag it is a guess; `mpeg_frames` reads the tag.
+        if self.damage is None and self.structure is None and self._file.frames < _FRAMES_UNKNOWN:
             tolerance = 0 if self._file.format == "FLAC" else _TOLERANCE_SECONDS
             self.damage = shortfall(frames, self._file.frames, self.sample_rate, tolerance)
 

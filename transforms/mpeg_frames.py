@@ -18,6 +18,7 @@ from transforms.sniff import Readable
 
 _WINDOW_BYTES = 1 << 20
 _HEADER_BYTES = 7
+_HEAD_BYTES = 64  # a first frame's header, side information and the start of the encoder's tag
 # kbit/s by index, layer III: of MPEG-1, and of MPEG-2 and 2.5.
 _KILOBITS = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 _LOW_KILOBITS = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
@@ -27,7 +28,10 @@ _MPEG_1 = 3
 _MAX_SEARCHED_BYTES = 1 << 24
 # Tags of unknown kinds stand behind the last frame; more than this is taken for lost audio.
 _LEAST_LOST_BYTES = 4096
-_TAGS = (b"TAG", b"APETAGEX", b"LYRICSBEGIN", b"3DI", b"RIFF", b"LIST")
+_TAGS = (b"LYRICSBEGIN", b"3DI", b"RIFF", b"LIST")
+_ID3V1_BYTES, _APE_HEADER_BYTES = 128, 32
+# Encoders count the frame that holds their tag or do not, and the last ones are padding.
+_UNCERTAIN_FRAMES = 3
 _MAX_BIG_VALUES = 288
 
 
@@ -41,6 +45,7 @@ class FrameScan:
         gaps: places where no frame follows the one before.
         broken: frames whose side information is impossible.
         is_cut: the last frame is not whole.
+        announced: how many the encoder's tag says; None where it has none.
     """
 
     frames: int
@@ -48,6 +53,7 @@ class FrameScan:
     gaps: int
     broken: int
     is_cut: bool
+    announced: int | None = None
 
     def describe(self) -> str | None:
         """What is damaged, as a clause; None for nothing."""
@@ -58,6 +64,8 @@ class FrameScan:
             found.append(f"{self.broken} of {self.frames} frames are broken")
         if self.is_cut:
             found.append("the last frame is cut off")
+        if self.announced is not None and self.announced > self.frames + _UNCERTAIN_FRAMES:
+            found.append(f"its tag announces {self.announced} frames, {self.frames} are there")
         return ", ".join(found) or None
 
 
@@ -68,6 +76,7 @@ def scan_frames(stream: Readable) -> FrameScan | None:
     """
     size = stream.seek(0, 2)
     position = _next_frame(stream, _behind_tag(stream, 0), size)
+    announced = None if position is None else _announced(_read(stream, position, _HEAD_BYTES))
     frames = samples = gaps = broken = 0
     is_cut = False
     while position is not None and position < size:
@@ -84,13 +93,12 @@ def scan_frames(stream: Readable) -> FrameScan | None:
             if is_cut:
                 break
             continue
-        if _is_end(data[places[-1] :], size - position):
+        behind = _behind_tag(stream, position)
+        if _is_end(_read(stream, behind, _WINDOW_BYTES), size - behind):
             break
-        following = _next_frame(stream, _behind_tag(stream, position), size)
-        gaps += following is not None or size - position > _LEAST_LOST_BYTES
-        gaps -= following is not None and following == _behind_tag(stream, position)
-        position = following
-    return FrameScan(frames, samples, gaps, broken, is_cut) if frames else None
+        position = _next_frame(stream, behind, size)
+        gaps += position != behind and (position is not None or size - behind > _LEAST_LOST_BYTES)
+    return FrameScan(frames, samples, gaps, broken, is_cut, announced) if frames else None
 
 
 def _read(stream: Readable, position: int, size: int) -> bytes:
@@ -153,18 +161,34 @@ def _layer_3_frame_bytes(head: bytes) -> int:
 
 
 def _behind_tag(stream: Readable, position: int) -> int:
-    """Behind the ID3v2 tags that begin there, as large as they say that they are."""
+    """Behind the tags that begin there, as large as they say: where files are joined, one stands inside."""
     while True:
-        head = _read(stream, position, 10)
-        if len(head) < 10 or not head.startswith(b"ID3") or max(head[6:10]) > 127:
+        head = _read(stream, position, 16)
+        if head.startswith(b"ID3") and len(head) >= 10 and max(head[6:10]) <= 127:
+            size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
+            position += size + (20 if head[5] & 0x10 else 10)
+        elif head.startswith(b"TAG"):
+            position += _ID3V1_BYTES
+        elif head.startswith(b"APETAGEX") and len(head) == 16:
+            position += _APE_HEADER_BYTES + int.from_bytes(head[12:], "little")
+        else:
             return position
-        size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
-        position += size + (20 if head[5] & 0x10 else 10)
+
+
+def _announced(frame: bytes) -> int | None:
+    """How many frames the tag of Xing, LAME or Fraunhofer says that stands in a first frame."""
+    for name, flags_at, frames_at in ((b"Xing", 4, 8), (b"Info", 4, 8), (b"VBRI", None, 14)):
+        tag = frame[max(0, frame.find(name)) :]
+        if not tag.startswith(name) or len(tag) < frames_at + 4:
+            continue
+        if flags_at is None or tag[flags_at + 3] & 1:
+            return int.from_bytes(tag[frames_at : frames_at + 4], "big")
+    return None
 
 
 def _is_end(rest: bytes, bytes_left: int) -> bool:
     """Whether tags or zeros follow, or less than a header."""
-    return bytes_left < _HEADER_BYTES or rest.startswith(_TAGS) or not any(rest)
+    return bytes_left < _HEADER_BYTES or rest.startswith(_TAGS) or (len(rest) == bytes_left and not any(rest))
 
 
 def _next_frame(stream: Readable, position: int, size: int) -> int | None:

@@ -289,6 +289,17 @@ def test_an_mp3_comes_out_in_blocks_as_at_once(capfd):
     assert (decoder.damage, capfd.readouterr().err) == (None, "")
 
 
+def test_an_mp3_of_varying_bit_rate_without_a_tag_is_whole():
+    # From its first frame libsndfile guesses four times its length.
+    low, high = (
+        av_file(
+            SOUND, RATE, "mp3", "libmp3lame", bit_rate=rate, options={"write_xing": "0", "id3v2_version": "0"}
+        )
+        for rate in (24_000, 96_000)
+    )
+    assert decode(low + high)[0].damage is None
+
+
 def test_a_rate_that_changes_is_followed():
     first, second = (av_file(tone(440, rate, 2.0), rate, "mp3", "libmp3lame") for rate in (16000, 44100))
     decoder, samples = decode(first + second)

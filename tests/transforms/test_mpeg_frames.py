@@ -104,3 +104,21 @@ def test_what_has_no_frames_has_no_scan(data):
 def test_any_bytes_are_walked_to_their_end(data, place):
     found = scan(MP3[:place] + data + MP3[place:])
     assert found is None or found.samples <= 1152 * found.frames
+
+
+@pytest.mark.parametrize(
+    "tag", [b"TAG" + bytes(125), b"APETAGEX" + b"\xd0\x07\0\0" + b"\x28\0\0\0" + bytes(56)]
+)
+def test_what_is_joined_behind_a_tag_counts(tag):
+    alone, joined = scan(MP3), scan(MP3 + tag + MP3 + tag)
+    assert (joined.frames, joined.samples) == (2 * alone.frames, 2 * alone.samples)
+    assert joined.describe() is None
+
+
+def test_frames_that_the_tag_announces_and_are_not_there_are_damage():
+    tagged = av_file(NOISE, 44_100, "mp3", "libmp3lame")
+    assert b"Info" in tagged[:600]
+    half = last_end(tagged, len(tagged) // 2)
+    assert "its tag announces" in scan(tagged[:half]).describe()
+    untagged = av_file(NOISE, 44_100, "mp3", "libmp3lame", options={"write_xing": "0"})
+    assert scan(untagged[: last_end(untagged, len(untagged) // 2)]).describe() is None
