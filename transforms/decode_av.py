@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from fractions import Fraction
 from typing import Any, NoReturn
 
 import av
@@ -32,7 +34,15 @@ _DEMUXERS = (
 # FFmpeg's own, for streams whose audio begins late.
 _PROBE_BYTES = (1 << 16, 5_000_000)
 # Containers that state how long their audio is, and how exactly; of others FFmpeg guesses it.
-_TOLERANCE_SECONDS = {"mov,mp4,m4a,3gp,3g2,mj2": 0.5, "flac": 0.0, "wv": 0.0, "tta": 0.0, "ape": 0.0}
+_TOLERANCE_SECONDS = {
+    "mov,mp4,m4a,3gp,3g2,mj2": 0.5,
+    "matroska,webm": 0.5,
+    "flac": 0.0,
+    "wv": 0.0,
+    "tta": 0.0,
+    "ape": 0.0,
+}
+_DURATION = re.compile(r"([0-9]{1,6}):([0-9]{1,2}):([0-9]{1,2}(?:\.[0-9]{1,9})?)")
 _SCALES = {
     "u8": 1 / 128,
     "s16": 1 / 32768,
@@ -205,9 +215,13 @@ class AvDecoder:
                 previous = shape
             if resampler is None:
                 yield frame
-            else:
-                frame.pts = None
+                continue
+            frame.pts = None
+            try:
                 yield from self._converted(resampler, frame)
+            except av.FFmpegError:  # a shape that only a damaged header has
+                self._damaged_packets += 1
+                resampler, previous = None, wanted
         if resampler is not None:
             yield from self._converted(resampler, None)
 
@@ -225,13 +239,23 @@ class AvDecoder:
             found.append(f"{self._damaged_packets} packets are broken")
         if self._broken is not None:
             found.append(f"the container broke off: {self._broken}")
-        duration, time_base = self._audio.duration, self._audio.time_base
+        seconds = self._claimed_seconds()
         tolerance = _TOLERANCE_SECONDS.get(self._container.format.name)
-        if frames and tolerance is not None and duration and time_base:
-            claimed = round(duration * time_base * self.sample_rate)
+        if frames and tolerance is not None and seconds:
+            claimed = round(seconds * self.sample_rate)
             short = shortfall(frames, claimed, self.sample_rate, tolerance)
             found += [short] if short else []
         return "; ".join(found) or None
+
+    def _claimed_seconds(self) -> Fraction:
+        """How long the container says that the audio is; 0 where it does not."""
+        if self._audio.duration and self._audio.time_base:
+            return self._audio.duration * self._audio.time_base
+        # Matroska says it in a tag of the track.
+        stated = _DURATION.fullmatch(self._audio.metadata.get("DURATION", ""))
+        if stated is None:
+            return Fraction(0)
+        return 3600 * int(stated[1]) + 60 * int(stated[2]) + Fraction(stated[3])
 
 
 def _structure_of(container: av.container.InputContainer) -> Structure | None:

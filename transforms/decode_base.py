@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
@@ -95,7 +96,8 @@ class ShieldedStream(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         """Up to ``size`` bytes; none at the end and after a failure."""
-        if self._failure is not None:
+        # A size in a damaged header leads beyond what any file system can name.
+        if self._failure is not None or self._start + self._position > sys.maxsize:
             return b""
         try:
             if self._stream_position != self._position:

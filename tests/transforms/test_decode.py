@@ -352,6 +352,15 @@ def test_a_broken_place_in_a_flac_costs_only_itself():
     assert np.abs(samples[: 14 * RATE, 0] - noise[: 14 * RATE]).max() < 1e-4
 
 
+@pytest.mark.parametrize("container", ["webm", "matroska"])
+def test_a_hole_in_a_cluster_is_damage(container):
+    data = av_file(np.tile(SOUND, 6), 48_000, container, "libopus")
+    decoder, samples = decode(data[: len(data) // 2] + bytes(500) + data[len(data) // 2 + 500 :])
+    assert len(samples) < 3.4 * 48_000
+    assert "announces" in decoder.damage
+    assert decode(data)[0].damage is None
+
+
 def test_broken_packets_are_counted():
     noise = np.random.default_rng(1).standard_normal(10 * RATE).astype(np.float32) * 0.1
     data = av_file(noise, RATE, "adts", "aac")

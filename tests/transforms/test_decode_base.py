@@ -103,3 +103,10 @@ def test_the_stream_is_moved_only_to_read_elsewhere():
     assert source.seeks - before <= 2
     assert stream.seek(-3, 1) == 1
     assert stream.read() == b"bcdef"
+
+
+def test_a_position_that_no_file_has_is_the_end():
+    stream = ShieldedStream(io.BytesIO(b"abc"))
+    stream.seek(1 << 64)
+    assert stream.read(1) == b""
+    stream.check()
