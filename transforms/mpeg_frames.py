@@ -89,7 +89,8 @@ def scan_frames(stream: Readable) -> FrameScan | None:
             broken += _impossible(data, seen[:-1], np.diff(seen))
         position += places[-1]
         if length:
-            is_cut = position + length > size
+            # Short of a window, it was cut off while it was read.
+            is_cut = position + length > size or len(data) < _WINDOW_BYTES
             if is_cut:
                 break
             continue
@@ -196,15 +197,16 @@ def _next_frame(stream: Readable, position: int, size: int) -> int | None:
     end = min(size, position + _MAX_SEARCHED_BYTES)
     while position < end:
         data = _read(stream, position, _WINDOW_BYTES)
+        is_last = position + len(data) >= size or len(data) < _WINDOW_BYTES
         place = data.find(b"\xff")
         # A frame and the header behind it take less than 16 KiB.
-        while place >= 0 and (place < len(data) - (1 << 14) or position + len(data) >= size):
+        while place >= 0 and (place < len(data) - (1 << 14) or is_last):
             length = _length_at(data, place)
             follows = place + length
             if length and (_kind(data, place) == _kind(data, follows) or position + follows == size):
                 return position + place
             place = data.find(b"\xff", place + 1)
-        if position + len(data) >= size:
+        if is_last:
             return None
         position += len(data) - (1 << 14) if place < 0 else place
     return None

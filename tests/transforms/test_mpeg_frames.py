@@ -122,3 +122,15 @@ def test_frames_that_the_tag_announces_and_are_not_there_are_damage():
     assert "its tag announces" in scan(tagged[:half]).describe()
     untagged = av_file(NOISE, 44_100, "mp3", "libmp3lame", options={"write_xing": "0"})
     assert scan(untagged[: last_end(untagged, len(untagged) // 2)]).describe() is None
+
+
+class Shrunk(io.BytesIO):
+    """As long as it was when it was opened, though it has been cut off since."""
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return super().seek(offset, whence) + (100_000 if whence == 2 else 0)
+
+
+@pytest.mark.parametrize("end", [len(MP3), len(MP3) // 2, len(MP3) // 2 + 3])
+def test_a_file_that_is_cut_off_while_it_is_read_comes_to_an_end(end):
+    assert scan_frames(Shrunk(MP3[:end])).describe() is not None
