@@ -44,6 +44,7 @@ class Body:
         self._filed_bytes = 0
         self._kept: list[bytes] = []  # what is not in the file, behind it
         kept_bytes = 0
+        has_place = True
         digest = hashlib.sha256()
         self.size_bytes = 0
         for piece in slices:
@@ -51,9 +52,10 @@ class Body:
             self.size_bytes += len(piece)
             self._kept.append(piece)
             kept_bytes += len(piece)
-            if kept_bytes >= _IN_MEMORY_BYTES and self._move_to_file():
+            if kept_bytes >= _IN_MEMORY_BYTES and has_place:
+                has_place = self._move_to_file()
                 kept_bytes = 0
-        if self._file is not None and self._kept:
+        if self._file is not None and self._kept and has_place:
             self._move_to_file()
         self.sha256 = digest.hexdigest()
 

@@ -7,7 +7,9 @@ stays answered, whatever has become of decoders and detectors since.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
@@ -115,7 +117,7 @@ def cut_recording(
         OSError: the temporary folder is full.
     """
     engine = settings.engines.engine_for(recording.language)
-    with open_source(recording, limits=settings.limits) as source:
+    with open_source(recording, limits=settings.limits) as source, _unchanged(source, recording):
         found = cutter(source, _task(recording, settings, sample_rate_of(engine)))
     # Bytes that are not the expected ones explain more than what a decoder made of them.
     verify(recording, found.checked)
@@ -134,6 +136,28 @@ def cut_recording(
         for planned in _plan(recording, settings, engine, found, record)
     )
     return CutRecording(channels, _damage(recording, settings, found))
+
+
+@contextmanager
+def _unchanged(source: BinaryIO, recording: Recording) -> Iterator[None]:
+    """See to it that what is read is one file, and not two halves of a changing one."""
+    before = os.fstat(source.fileno())
+    # The cutter may close its copy of the source.
+    descriptor = os.dup(source.fileno())
+    try:
+        yield
+        after = os.fstat(descriptor)
+    finally:
+        os.close(descriptor)
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise RecordingError(
+            Stage.READ,
+            codes.READ_FAILED,
+            f"{recording.audio_uri}: it changed while it was read, from {before.st_size:,} to "
+            f"{after.st_size:,} bytes. Perhaps it is still being written: run the same command again when it "
+            "is whole.",
+            retryable=True,
+        )
 
 
 def pass_on(recording: Recording, settings: CutSettings) -> PassedOn:

@@ -33,6 +33,8 @@ _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "VECLIB_MAXI
 # For a process to be gone after its socket was closed or it was killed.
 _END_SECONDS = 10.0
 _HEARD_BYTES = 4096
+# How often it is asked whether the run was stopped.
+_LOOK_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +87,17 @@ class DecodeChild:
         self._ended = False
 
     def ask(
-        self, source: BinaryIO, task: CutTask, stall_seconds: float, clock: Callable[[], float]
+        self,
+        source: BinaryIO,
+        task: CutTask,
+        stall_seconds: float,
+        clock: Callable[[], float],
+        stopped: Callable[[], bool],
     ) -> SourceCut | RecordingError | OSError:
         """Hand a task over, and wait for what comes of it.
 
         Raises:
+            InterruptedError: nobody wants to know any more.
             TimeoutError: it told of no progress for so long.
             EOFError, ConnectionError: it has ended.
         """
@@ -101,7 +109,10 @@ class DecodeChild:
             selector.register(self._wire, selectors.EVENT_READ)
             selector.register(self._stderr, selectors.EVENT_READ)
             while True:
-                ready = {key.fileobj for key, _ in selector.select(max(0.0, until - clock()))}
+                wait_seconds = min(max(0.0, until - clock()), _LOOK_SECONDS)
+                ready = {key.fileobj for key, _ in selector.select(wait_seconds)}
+                if stopped():
+                    raise InterruptedError
                 if self._stderr in ready and not self._listen():
                     selector.unregister(self._stderr)
                 if self._wire in ready:

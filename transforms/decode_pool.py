@@ -42,6 +42,7 @@ class DecodePool:
 
     Args:
         stall_seconds: a process that tells of no progress for so long is given up.
+        stopped: tells that nothing more is wanted.
         module: what the processes run.
         clock: monotonic seconds.
     """
@@ -50,10 +51,12 @@ class DecodePool:
         self,
         *,
         stall_seconds: float,
+        stopped: Callable[[], bool] = lambda: False,
         module: str = DECODE_MODULE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stall_seconds = stall_seconds
+        self._stopped = stopped
         self._module = module
         self._clock = clock
         self._own = threading.local()
@@ -64,6 +67,7 @@ class DecodePool:
         """`cut_source` in a process of this thread; the source stays open.
 
         Raises:
+            InterruptedError: it was stopped; its process is ended.
             RecordingError: the bytes cannot be read, or decoding hangs or takes too much memory.
             OSError: the temporary folder is full (ENOSPC) or not writable, or no process
                 can be started.
@@ -71,7 +75,7 @@ class DecodePool:
         process = self._process_of_this_thread()
         fit = False
         try:
-            answer = process.ask(source, task, self._stall_seconds, self._clock)
+            answer = process.ask(source, task, self._stall_seconds, self._clock, self._stopped)
             # What it could not have all of it may still have much of.
             fit = not (isinstance(answer, RecordingError) and answer.code == codes.DECODER_OUT_OF_MEMORY)
         except TimeoutError as error:

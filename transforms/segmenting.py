@@ -49,7 +49,9 @@ class NormalizeAndCutFn(CrewFn[Recording, "CutRecording | PassedOn | Failure | N
         allow_many_files()
         self._pool: DecodePool | None = None
         if self._settings.isolated:
-            self._pool = DecodePool(stall_seconds=self._settings.stall_seconds)
+            self._pool = DecodePool(
+                stall_seconds=self._settings.stall_seconds, stopped=lambda: self._stop.reason() is not None
+            )
         self._stop = StopSignal(self._settings.coordination)
         self._book: AnswerBook | None = None
         if self._settings.state is not None:
@@ -103,6 +105,8 @@ class NormalizeAndCutFn(CrewFn[Recording, "CutRecording | PassedOn | Failure | N
             return cut_recording(recording, self._settings, record, cutter=cutter)
         except OutputError as error:
             self._stop.stop(StopReason(OUTPUT_FAILED, str(error)))
+        except InterruptedError:  # the run was stopped, and nothing was paid for yet
+            pass
         except OSError as error:  # of this machine: what a recording can do wrong is a RecordingError
             self._stop.stop(_short_of(error, recording))
         return None

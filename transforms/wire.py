@@ -13,6 +13,8 @@ from typing import Final
 _HEADER: Final = struct.Struct(">QH")
 # What Linux lets through at a time (SCM_MAX_FD).
 _MAX_FILES: Final = 253
+# More than what a recording of days is cut into; a longer message is a lie.
+_MAX_BYTES: Final = 64 << 20
 
 
 class Wire:
@@ -47,12 +49,15 @@ class Wire:
         Raises:
             EOFError: the other end is closed.
             TimeoutError: the socket has a time limit, and it is over.
+            ConnectionError: the other end does not keep to the form.
             OSError: this process has too many files open already.
         """
         files: list[int] = []
         try:
             header = self._whole(_HEADER.size, files)
             length, count = _HEADER.unpack(header)
+            if length > _MAX_BYTES:
+                raise ConnectionError(f"a message of {length} bytes was announced")
             message = self._whole(length, files)
             if len(files) != count:
                 raise OSError(

@@ -362,3 +362,19 @@ def test_cuts_of_the_version_before_are_kept_and_nothing_is_billed_again(tmp_pat
     chosen = cut_recording(recording, replace(settings, skip_silence=False), record)
     assert not {segment.key for segment in chosen.segments()} & set(before.answer_keys)
     record.close()
+
+
+@pytest.mark.parametrize("change", [b"", b"more"], ids=["cut off", "growing"])
+def test_a_recording_that_changes_while_it_is_read_is_a_failure_and_can_be_tried_again(change, tmp_path):
+    recording = written(tmp_path / "a.wav", noise(1))
+
+    def cutter(source: BinaryIO, task: CutTask) -> SourceCut:
+        found = cut_source(source, task)
+        with (tmp_path / "a.wav").open("ab") as file:
+            file.truncate(file.tell() - (0 if change else 10))
+            file.write(change)
+        return found
+
+    with pytest.raises(RecordingError, match="changed while it was read") as caught:
+        cut_recording(recording, SETTINGS, cutter=cutter)
+    assert (caught.value.stage, caught.value.retryable) == (Stage.READ, True)

@@ -142,6 +142,13 @@ def test_a_decoder_that_hangs_is_ended_and_the_next_recording_gets_another(how, 
     assert told(pool, wav, "process")[0] != first
 
 
+def test_a_stopped_run_waits_for_no_decoder(pools, wav, tmp_path):
+    note = tmp_path / "process"
+    with pytest.raises(InterruptedError):
+        ask(pools(stopped=lambda: read(note) != ""), wav, task_of(f"hang:{note}"))
+    assert wait_until(lambda: is_gone(int(read(note))))
+
+
 def test_signs_of_life_keep_a_slow_decoder_alive(pools, wav):
     ticks = itertools.count(0, 10)
     found = ask(pools(clock=ticks.__next__), wav, task_of("steps"))

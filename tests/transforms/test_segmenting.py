@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import errno
+import threading
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 import apache_beam as beam
+import numpy as np
 import pytest
 from apache_beam.testing.util import assert_that, equal_to
 
@@ -185,3 +187,15 @@ def test_the_size_of_a_segment_is_known_without_its_sound():
     span = Span("/a.wav", 1, 0, 0, 0, 100, 16_000, "16k_en")
     assert SegmentCoder().estimate_size(Segment(span, sound=Unloaded())) == 200
     assert SegmentCoder().estimate_size(Segment(span, url="https://example.com/a.wav")) == 0
+
+
+def test_a_stopped_run_does_not_wait_for_a_recording_that_is_being_decoded(tmp_path):
+    write_wav(tmp_path / "hours.wav", np.tile(chatter(60), 120))
+    fn = NormalizeAndCutFn(settings_for(tmp_path))
+    fn.setup()
+    task = fn.task(recording(tmp_path / "hours.wav"))
+    stopping = threading.Timer(0.5, StopSignal(tmp_path).stop, [StopReason("SIGINT", "asked to")])
+    stopping.start()
+    assert task() is None
+    fn.teardown()
+    assert list(fn.outputs(None)) == []

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,3 +89,12 @@ def test_waiting_has_a_limit(pair):
     pair[1].limit(0.01)
     with pytest.raises(TimeoutError):
         pair[1].receive()
+
+
+def test_a_length_that_no_message_has_is_not_believed():
+    ours, theirs = socket.socketpair()
+    theirs.sendall(struct.pack(">QH", 1 << 60, 0))
+    with pytest.raises(ConnectionError, match="1152921504606846976 bytes"):
+        Wire(ours).receive()
+    ours.close()
+    theirs.close()
