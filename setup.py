@@ -48,6 +48,7 @@ setup(
         "blake3>=1",
         "certifi",
         "google-crc32c>=1.5",
+        "jiwer>=4,<5",
         "numpy>=1.26",
         "pyarrow>=14.0.1",
         "pydantic>=2.7,<3",

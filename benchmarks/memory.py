@@ -24,7 +24,6 @@ SEGMENT_SECONDS = 59
 # Long enough that one core keeps all calls that are allowed in flight, with wav.
 _LATENCY_MS = (2300.0, 2700.0)
 _PER_SECOND = 200
-_SEGMENTS_EACH = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +65,9 @@ class Memory:
 WAV = Payloads("wav", 2_250_000)
 OPUS = Payloads("ogg-opus", 600_000)
 
-FEW = Size(60, _SEGMENTS_EACH)
-MANY = Size(600, _SEGMENTS_EACH)
+# A recording each, so that every segment is as long as it may be.
+FEW = Size(300, 1)
+MANY = Size(3000, 1)
 # Few calls in flight, so that ten segments are as many at once as hours of them.
 MINUTES = Size(1, 10, concurrency=8)
 HOURS = Size(1, 244, concurrency=8)

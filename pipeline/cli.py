@@ -124,6 +124,40 @@ def run(
 
 
 @app.command()
+def status(
+    output: Annotated[str, typer.Argument(metavar="OUTPUT", help="What was --output of a run.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object with the same facts.")] = False,
+) -> None:
+    """Tell what a finished, running or killed run has done, from the dataset alone."""
+    from pipeline.status import StatusArguments
+    from pipeline.status import status as show
+
+    show(StatusArguments(output, as_json), Console())
+
+
+@app.command()
+def evaluate(
+    output: Annotated[str, typer.Argument(metavar="OUTPUT", help="What was --output of a run.")],
+    references: Annotated[
+        str, typer.Option(metavar="FILE", help="CSV, JSONL or Parquet with 'audio' and 'reference'.")
+    ],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON, with the same numbers and all of the texts.")
+    ] = False,
+    worst: Annotated[
+        int, typer.Option(metavar="N", help="Recordings to show word by word, the worst first.")
+    ] = 5,
+    missing_as_deleted: Annotated[
+        bool, typer.Option("--missing-as-deleted", help="Count references without a transcript as deleted.")
+    ] = False,
+) -> None:
+    """Compare transcripts with what was said: WER and CER, overall and by language."""
+    from pipeline.show_evaluation import EvaluateRequest, run_evaluate
+
+    run_evaluate(EvaluateRequest(output, references, as_json, worst, missing_as_deleted), Console())
+
+
+@app.command()
 def serve(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 takes a free one.")] = 8421,

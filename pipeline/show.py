@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
+from pipeline.plain import plain
 from pipeline.run_record import RunRecord
 from transforms.addresses import display_name
 from transforms.folders import dataset_folder
@@ -62,7 +63,7 @@ def _show_rows(console: Console, title: str, heads: Sequence[str], rows: Iterato
         grid.add_column(head, overflow="fold", max_width=_MOST_COLUMNS)
     grid.add_column(heads[-1], overflow="fold", ratio=1)
     for row in shown:
-        grid.add_row(*(Text(_plain(cell)) for cell in row))
+        grid.add_row(*(Text(plain(cell)) for cell in row))
     console.print(grid)
     if next(rows, None) is not None:
         console.print(f"(only {MOST_ROWS} are shown; the dataset has them all)")
@@ -110,8 +111,3 @@ def _name(row: dict[str, object]) -> str:
 def _seconds(milliseconds: object) -> str:
     assert isinstance(milliseconds, int), "durations are whole milliseconds"
     return f"{milliseconds / 1000:.1f}"
-
-
-def _plain(text: str) -> str:
-    """Text that cannot move the cursor."""
-    return "".join(character if character.isprintable() else "?" for character in text)

@@ -2,7 +2,8 @@
 
 Column ``audio`` is required: a path, relative to the manifest, or a URI. Columns
 ``id``, ``language``, ``channel`` (counted from 0) and ``crc32c`` are optional and may
-be empty in a row. ``reference`` is left to the evaluation; any other column is ignored.
+be empty in a row, as may ``reference``, which only `read_references` reads; any other column
+is ignored.
 A manifest is never held in memory, whatever its length.
 """
 
@@ -29,6 +30,8 @@ from transforms.errors import UsageError
 from transforms.records import Recording
 
 _COLUMNS = ("audio", "id", "language", "channel", "crc32c")
+_WITH_REFERENCE = (*_COLUMNS, "reference")
+_NEEDED = ("audio", "reference")
 _ENDINGS = {
     ".csv": "csv",
     ".jsonl": "jsonl",
@@ -55,6 +58,7 @@ class _Row:
     language: object = None
     channel: object = None
     crc32c: object = None
+    reference: object = None
 
 
 def read_manifest(path_or_uri: str) -> Iterator[Recording]:
@@ -68,6 +72,29 @@ def read_manifest(path_or_uri: str) -> Iterator[Recording]:
         UsageError: it cannot be read, has no column ``audio`` or no row, or a row
             holds a value that cannot be meant; the message names the line.
     """
+    return (recording for recording, _ in _read(path_or_uri, _COLUMNS))
+
+
+def read_references(path_or_uri: str) -> Iterator[tuple[Recording, str]]:
+    """Read the recordings that a manifest names, each with what was said in it.
+
+    Args:
+        path_or_uri: as for `read_manifest`; the column ``reference`` is required.
+
+    Yields:
+        A recording and its reference, empty where the cell is.
+
+    Raises:
+        UsageError: as `read_manifest`, or there is no column ``reference``.
+    """
+    for recording, row in _read(path_or_uri, _WITH_REFERENCE):
+        try:
+            yield recording, _reference(row.reference)
+        except ValueError as error:
+            raise UsageError(f"Manifest {row.where}: {error}.") from error
+
+
+def _read(path_or_uri: str, columns: tuple[str, ...]) -> Iterator[tuple[Recording, _Row]]:
     name = display_name(path_or_uri)
     try:
         base = folder_of(locate(path_or_uri))
@@ -75,9 +102,9 @@ def read_manifest(path_or_uri: str) -> Iterator[Recording]:
         raise UsageError(f"Manifest {name}: {error}.") from error
     found = False
     with _open(path_or_uri, name) as file:
-        for row in _rows(file, name):
+        for row in _rows(file, name, columns):
             found = True
-            yield _recording(row, base)
+            yield _recording(row, base), row
     if not found:
         raise UsageError(f"Manifest {name} names no recording: it has no row under its header.")
 
@@ -98,11 +125,11 @@ def _open(path_or_uri: str, name: str) -> Iterator[BinaryIO]:
         yield file
 
 
-def _rows(file: BinaryIO, name: str) -> Iterator[_Row]:
+def _rows(file: BinaryIO, name: str, columns: tuple[str, ...]) -> Iterator[_Row]:
     kind = _ENDINGS.get(os.path.splitext(name)[1].lower()) or _kind_of_content(file)  # noqa: PTH122
     if kind == "parquet":
-        return _parquet_rows(file, name)
-    return _jsonl_rows(file, name) if kind == "jsonl" else _csv_rows(file, name)
+        return _parquet_rows(file, name, columns)
+    return _jsonl_rows(file, name, columns) if kind == "jsonl" else _csv_rows(file, name, columns)
 
 
 def _kind_of_content(file: BinaryIO) -> str:
@@ -113,17 +140,17 @@ def _kind_of_content(file: BinaryIO) -> str:
     return "jsonl" if start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{") else "csv"
 
 
-def _csv_rows(file: BinaryIO, name: str) -> Iterator[_Row]:
+def _csv_rows(file: BinaryIO, name: str, columns: tuple[str, ...]) -> Iterator[_Row]:
     csv.field_size_limit(max(csv.field_size_limit(), _MAX_CELL_CHARACTERS))
     text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
     # strict: a quotation mark that is never closed would swallow rows without a word.
     reader = csv.reader(text, strict=True)
     try:
         header = [column.strip() for column in next(reader, [])]
-        _require_audio(header, name)
+        _require_columns(header, columns, name)
         for cells in reader:
             if cells:
-                yield _csv_row(header, cells, f"{name}, line {reader.line_num}")
+                yield _csv_row(header, cells, columns, f"{name}, line {reader.line_num}")
     except csv.Error as error:
         raise UsageError(
             f"Manifest {name}, line {reader.line_num}: not CSV ({error}). Is a quotation mark never closed?"
@@ -134,17 +161,17 @@ def _csv_rows(file: BinaryIO, name: str) -> Iterator[_Row]:
         text.detach()
 
 
-def _csv_row(header: list[str], cells: list[str], where: str) -> _Row:
+def _csv_row(header: list[str], cells: list[str], columns: tuple[str, ...], where: str) -> _Row:
     if any(cells[len(header) :]):
         raise UsageError(
             f"Manifest {where}: {len(cells)} cells under {len(header)} columns. "
             "A cell that holds a comma must stand in quotation marks."
         )
-    values = {column: cell for column, cell in zip(header, cells, strict=False) if column in _COLUMNS}
+    values = {column: cell for column, cell in zip(header, cells, strict=False) if column in columns}
     return _Row(where, **values)
 
 
-def _jsonl_rows(file: BinaryIO, name: str) -> Iterator[_Row]:
+def _jsonl_rows(file: BinaryIO, name: str, columns: tuple[str, ...]) -> Iterator[_Row]:
     for number, line in enumerate(file, start=1):
         where = f"{name}, line {number}"
         content = line.removeprefix(b"\xef\xbb\xbf").strip() if number == 1 else line.strip()
@@ -156,17 +183,18 @@ def _jsonl_rows(file: BinaryIO, name: str) -> Iterator[_Row]:
             raise UsageError(f"Manifest {where}: not a JSON object in UTF-8 ({error}).") from error
         if not isinstance(value, dict):
             raise UsageError(f"Manifest {where}: a JSON object is needed on each line, like {{...}}.")
-        _require_audio(value.keys(), where)
-        yield _Row(where, **{column: value[column] for column in _COLUMNS if column in value})
+        # Any other column may be left out of an object.
+        _require_columns(value.keys(), _COLUMNS, where)
+        yield _Row(where, **{column: value[column] for column in columns if column in value})
 
 
-def _parquet_rows(file: BinaryIO, name: str) -> Iterator[_Row]:
+def _parquet_rows(file: BinaryIO, name: str, columns: tuple[str, ...]) -> Iterator[_Row]:
     try:
         table = pq.ParquetFile(file)
-        _require_audio(table.schema_arrow.names, name)
-        columns = [column for column in _COLUMNS if column in table.schema_arrow.names]
+        _require_columns(table.schema_arrow.names, columns, name)
+        there = [column for column in columns if column in table.schema_arrow.names]
         number = 0
-        for batch in table.iter_batches(batch_size=_BATCH_ROWS, columns=columns):
+        for batch in table.iter_batches(batch_size=_BATCH_ROWS, columns=there):
             for values in batch.to_pylist():
                 number += 1
                 yield _Row(f"{name}, row {number}", **values)
@@ -174,19 +202,20 @@ def _parquet_rows(file: BinaryIO, name: str) -> Iterator[_Row]:
         raise UsageError(f"Manifest {name} cannot be read as Parquet: {error}") from error
 
 
-def _require_audio(columns: Collection[str], where: str) -> None:
-    """Raise unless the column ``audio`` stands among the columns, once."""
-    found = list(columns)
-    doubled = [column for column in _COLUMNS if found.count(column) > 1]
+def _require_columns(there: Collection[str], columns: tuple[str, ...], where: str) -> None:
+    """Raise unless those of the columns that are needed stand there, and none of them twice."""
+    found = list(there)
+    doubled = [column for column in columns if found.count(column) > 1]
     if doubled:
         raise UsageError(f"Manifest {where}: column {doubled[0]!r} stands there twice.")
-    if "audio" in found:
+    missing = [column for column in columns if column in _NEEDED and column not in found]
+    if not missing:
         return
     lowered = {column.lower(): column for column in found}
-    alike = difflib.get_close_matches("audio", lowered, n=1, cutoff=0.4)
+    alike = difflib.get_close_matches(missing[0], lowered, n=1, cutoff=0.4)
     nearest = f" Rename {lowered[alike[0]]!r}?" if alike else ""
     named = ", ".join(repr(column) for column in found) or "none"
-    raise UsageError(f"Manifest {where}: the column 'audio' is needed; found {named}.{nearest}")
+    raise UsageError(f"Manifest {where}: the column {missing[0]!r} is needed; found {named}.{nearest}")
 
 
 def _recording(row: _Row, base: bytes) -> Recording:
@@ -219,6 +248,12 @@ def _text(value: object, column: str) -> str | None:
         raise ValueError(f"{column!r} is {value!r}; text is needed")
     value.encode("utf-8")  # half a surrogate pair from JSON cannot be written down
     return value.strip()
+
+
+def _reference(value: object) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return _text(value, "reference") or ""
 
 
 def _identifier(value: object) -> str | None:

@@ -1,0 +1,233 @@
+"""How far a transcript is from what was said: normalization, errors, intervals. Pure.
+
+Error rates follow jiwer: substitutions, deletions and insertions of the shortest way
+from the reference to the transcript, over the length of the reference.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+import jiwer
+import numpy as np
+import numpy.typing as npt
+
+from transforms.text import join_texts
+
+NORMALIZATION: tuple[str, ...] = (
+    "letters are of one case; full and half width and other compatible forms are one (Unicode NFKC)",
+    "punctuation and symbols are removed: without a trace between the letters of a word (it's) and in "
+    "1,000; a point between digits stays; all others part words (well-known)",
+    "white space parts words and is no character",
+    "each character of Han, Kana, Thai, Lao, Khmer and Myanmar is a word",
+    "numbers, spellings, simplified and traditional characters are left as they are",
+)
+"""What happens to references and transcripts before they are compared, for people."""
+
+CONFIDENCE = 0.95
+RESAMPLES = 1000
+
+_APOSTROPHE = re.compile(r"(?<=\w)['\u2019\u02bc](?=\w)")
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+_POINT_OF_NO_NUMBER = re.compile(r"(?<!\d)\.|\.(?!\d)")
+_WORDS = jiwer.ReduceToListOfListOfWords()
+_CHARACTERS = jiwer.ReduceToListOfListOfChars()
+_DRAWS_AT_ONCE = 2**20  # three arrays of so many numbers are held: 24 MB
+
+
+class _Marks(dict[int, str | None]):
+    """For `str.translate`: what a character that is no letter, digit or mark becomes."""
+
+    def __missing__(self, code: int) -> str | None:
+        character = chr(code)
+        category = unicodedata.category(character)
+        becomes: str | None = character
+        if category == "Cf":
+            becomes = None
+        elif category[0] in "PSZ" or category == "Cc":
+            becomes = " " if character != "." else "."
+        self[code] = becomes
+        return becomes
+
+
+_MARKS = _Marks()
+
+
+def words_of(text: str) -> list[str]:
+    """The words that are compared, normalized as `NORMALIZATION` says.
+
+    Args:
+        text: a reference or a transcript, as it was written.
+
+    Returns:
+        Words without white space or punctuation; none if nothing is left.
+    """
+    text = unicodedata.normalize("NFKC", text).casefold()
+    text = _THOUSANDS.sub("", _APOSTROPHE.sub("", text)).translate(_MARKS)
+    text = _POINT_OF_NO_NUMBER.sub(" ", text)
+    # Once more: folding and removing bring together what Unicode writes in one way only.
+    text = unicodedata.normalize("NFKC", text)
+    return [word for run in text.split() for word in _words_of_run(run)]
+
+
+def _words_of_run(run: str) -> Iterator[str]:
+    """Parts what stands without a space: combining marks stay with what they stand on."""
+    if run.isascii():
+        yield run
+        return
+    word = ""
+    for character in run:
+        mark = unicodedata.category(character)[0] == "M"
+        if word and (mark or not (is_unspaced(character) or is_unspaced(word[0]))):
+            word += character
+        else:
+            if word:
+                yield word
+            word = character
+    yield word
+
+
+@lru_cache(maxsize=2**16)
+def is_unspaced(character: str) -> bool:
+    """Whether a character is of a script that is written without spaces between words."""
+    return " " not in join_texts((character, character))
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Errors of one transcript or of many, in words or in characters."""
+
+    hits: int = 0
+    substitutions: int = 0
+    deletions: int = 0
+    insertions: int = 0
+
+    @property
+    def errors(self) -> int:
+        """Substitutions, deletions and insertions."""
+        return self.substitutions + self.deletions + self.insertions
+
+    @property
+    def length(self) -> int:
+        """How long the reference is."""
+        return self.hits + self.substitutions + self.deletions
+
+    @property
+    def rate(self) -> float | None:
+        """Errors over length; above 1 where much was inserted, None without a reference."""
+        return self.errors / self.length if self.length else None
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            self.hits + other.hits,
+            self.substitutions + other.substitutions,
+            self.deletions + other.deletions,
+            self.insertions + other.insertions,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A transcript beside its reference.
+
+    Attributes:
+        unspaced: how many of the reference's words are of scripts without spaces.
+    """
+
+    words: Counts = Counts()
+    characters: Counts = Counts()
+    unspaced: int = 0
+
+    @property
+    def by_characters(self) -> bool:
+        """Whether its figure is the CER: most of it is written without spaces."""
+        return 2 * self.unspaced > self.words.length
+
+    @property
+    def figure(self) -> Counts:
+        """The counts of the rate that is customary for its script."""
+        return self.characters if self.by_characters else self.words
+
+    def __add__(self, other: Comparison) -> Comparison:
+        return Comparison(
+            self.words + other.words, self.characters + other.characters, self.unspaced + other.unspaced
+        )
+
+
+def compare(reference: str, hypothesis: str) -> Comparison:
+    """Count what has to change to get from a reference to a transcript.
+
+    Args:
+        reference: what was said, as it was written down.
+        hypothesis: what was recognized; empty if nothing was.
+
+    Returns:
+        The counts; all zero if both are empty once normalized.
+    """
+    said, heard = words_of(reference), words_of(hypothesis)
+    words = jiwer.process_words(" ".join(said), " ".join(heard), _WORDS, _WORDS)
+    characters = jiwer.process_characters("".join(said), "".join(heard), _CHARACTERS, _CHARACTERS)
+    return Comparison(_counts(words), _counts(characters), sum(is_unspaced(word[0]) for word in said))
+
+
+def _counts(output: jiwer.WordOutput | jiwer.CharacterOutput) -> Counts:
+    return Counts(output.hits, output.substitutions, output.deletions, output.insertions)
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """From ``low`` to ``high``, both of them rates."""
+
+    low: float
+    high: float
+
+
+def bootstrap_interval(
+    errors: npt.ArrayLike,
+    lengths: npt.ArrayLike,
+    *,
+    resamples: int = RESAMPLES,
+    confidence: float = CONFIDENCE,
+    seed: int = 0,
+) -> Interval | None:
+    """How far the rate of all recordings may be from that of all that could be recorded.
+
+    The percentile bootstrap over recordings (Bisani and Ney, "Bootstrap estimates for
+    confidence intervals in ASR performance evaluation", ICASSP 2004): the same numbers
+    whatever the order of the recordings. It is somewhat too narrow for less than about
+    twenty, and tells nothing of errors that all of them share.
+
+    Args:
+        errors: of each recording; shape (recordings,).
+        lengths: of each recording's reference, 1 or more; shape (recordings,).
+        resamples: how many sets of recordings are drawn, with replacement.
+        confidence: share of repeated studies whose interval holds the true rate.
+        seed: decides what is drawn.
+
+    Returns:
+        The interval; None for less than two recordings.
+
+    Raises:
+        ValueError: shapes differ, or a length is below 1.
+    """
+    counts = np.stack([np.asarray(errors, dtype=np.int64), np.asarray(lengths, dtype=np.int64)])
+    recordings = counts.shape[1]
+    if np.any(counts[1] < 1):
+        raise ValueError("a recording without a reference has no rate")
+    if recordings < 2:
+        return None
+    counts = counts[:, np.lexsort(counts)]
+    random = np.random.default_rng(seed)
+    rates = np.empty(resamples)
+    at_once = max(1, _DRAWS_AT_ONCE // recordings)
+    for first in range(0, resamples, at_once):
+        drawn = random.integers(recordings, size=(min(at_once, resamples - first), recordings))
+        wrong, said = (row[drawn].sum(axis=1) for row in counts)
+        rates[first : first + len(drawn)] = wrong / said
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(rates, (tail, 1 - tail))
+    return Interval(float(low), float(high))

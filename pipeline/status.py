@@ -1,0 +1,195 @@
+"""``python -m pipeline status OUTPUT``: what a finished, running or killed run has done."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from pipeline.at_work import at_work, budget_spent
+from pipeline.config_load import load_prices
+from pipeline.dataset_check import check_dataset
+from pipeline.failure_examples import ExamplePicker
+from pipeline.finished import continues_a_run, ended_runs
+from pipeline.standing import Standing, fold
+from pipeline.standing_columns import RunFlags
+from pipeline.standing_facts import (
+    AtWork,
+    Damage,
+    DatasetStatus,
+    FailureCounts,
+    NextRun,
+    Segments,
+    Working,
+)
+from pipeline.standing_rows import (
+    PartVanishedError,
+    TableReader,
+    count_segments,
+    failure_columns,
+    newest_parts,
+    pick_examples,
+    transcript_columns,
+)
+from pipeline.standing_runs import RowsOfRun, RunFacts, last_run, spending
+from pipeline.status_text import show_status
+from transforms.addresses import display_name
+from transforms.folders import OutputError, dataset_folder
+from transforms.schemas import SCHEMA_VERSION, Table
+
+_LOOKS = 5
+"""A run that ends replaces its parts once; more looks than that mean that something else is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusArguments:
+    """What the command line asks for: the dataset, and whether to print JSON."""
+
+    output: str
+    as_json: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    """The runs of a dataset: their records, oldest first, and those that have ended."""
+
+    records: tuple[RunFacts, ...]
+    ended: frozenset[str]
+    continues: bool
+    damaged: tuple[Damage, ...]
+
+
+def status(arguments: StatusArguments, console: Console) -> DatasetStatus:
+    """Print how a dataset stands.
+
+    Raises:
+        UsageError: there is no dataset, or one of another schema version.
+        OutputError: its storage fails.
+    """
+    found = read_status(arguments.output)
+    if arguments.as_json:
+        console.file.write(found.as_json())
+    else:
+        show_status(console, found)
+    return found
+
+
+def read_status(output: str) -> DatasetStatus:
+    """How a dataset stands; it is only read, and its lock left alone.
+
+    Raises:
+        UsageError: there is no dataset, or one of another schema version.
+        OutputError: its storage fails.
+    """
+    check_dataset(output)
+    for _ in range(_LOOKS):
+        try:
+            return _look(output)
+        except PartVanishedError:
+            continue
+    raise OutputError(f"{display_name(output)}: its parts vanish while they are read. Is it being deleted?")
+
+
+def _look(output: str) -> DatasetStatus:
+    runs = _read_runs(output)
+    tables = {table: _reader(output, table) for table in Table}
+    transcripts, failures, segments = (
+        tables[each] for each in (Table.TRANSCRIPTS, Table.FAILURES, Table.SEGMENTS)
+    )
+    names = {part.run_id for table in tables.values() for part in table.parts}
+    flags = _flags(runs, sorted(names))
+    places = {run_id: place for place, run_id in enumerate(sorted(names))}
+    rows = transcript_columns(transcripts, places.__getitem__)
+    failed, codes = failure_columns(failures, places.__getitem__)
+    counted = count_segments(segments, {run: places[run] for run in names - runs.ended}.get)
+    standing = fold(rows, failed, counted.begun, flags, codes)
+    examples = pick_examples(failures, standing.current_failures)
+    damaged = (*runs.damaged, *(each for table in tables.values() for each in table.damaged.values()))
+    state = runs.records[-1].state if runs.records else None
+    working = at_work(output, state, runs.ended)
+
+    def rows_of(run_id: str) -> RowsOfRun:
+        return RowsOfRun(*(table.rows_of(run_id) for table in (transcripts, segments, failures)))
+
+    return DatasetStatus(
+        output=display_name(output),
+        schema_version=SCHEMA_VERSION,
+        at_work=working,
+        last_run=last_run(runs.records, working, rows_of),
+        recordings=standing.recordings,
+        channels=standing.channels,
+        segments=Segments(counted.answered, standing.failed_segments, standing.never_called),
+        sound=replace(standing.sound, begun_seconds=counted.begun_ms / 1000),
+        failures=_failures(standing, examples),
+        spending=spending(runs.records, budget_spent(output, state), load_prices()),
+        next_run=_next_run(standing, runs, working, damaged),
+        damaged=damaged,
+    )
+
+
+def _reader(output: str, table: Table) -> TableReader:
+    folder = dataset_folder(output, table.value)
+    return TableReader(folder, table.value, newest_parts(folder.names()))
+
+
+def _flags(runs: _Runs, names: Sequence[str]) -> RunFlags:
+    lacking = {record.run_id for record in runs.records if record.may_lack_channels}
+    return RunFlags(
+        ended=np.array([run_id in runs.ended for run_id in names], dtype=np.bool_),
+        may_lack_channels=np.array([run_id in lacking for run_id in names], dtype=np.bool_),
+    )
+
+
+def _failures(standing: Standing, examples: ExamplePicker) -> FailureCounts:
+    by_code = [replace(each, examples=examples.best(each.code)) for each in standing.by_code if each.failures]
+    return FailureCounts(
+        failures=standing.failures,
+        recordings=standing.failed_recordings,
+        passing=standing.passing,
+        for_good=standing.failures - standing.passing,
+        by_code=tuple(sorted(by_code, key=lambda each: (-each.failures, each.code))),
+    )
+
+
+def _next_run(standing: Standing, runs: _Runs, working: AtWork, damaged: Sequence[Damage]) -> NextRun:
+    reading = standing.reading
+    left = reading.continued + reading.tried_again + reading.without_mark + reading.looked_at_again
+    counts = runs.records[-1].counts if runs.records else None
+    not_started = 0 if counts is None else counts.files_not_started
+    replacing = any(record.is_replacing for record in runs.records)
+    # Parts of segments are looked into only where rows of them are replaced.
+    in_the_way = [each for each in damaged if not each.file.startswith(Table.SEGMENTS.value)]
+    return NextRun(
+        possible=working.working is not Working.YES and not in_the_way,
+        continues=runs.continues,
+        finishes_replacing=replacing,
+        nothing_to_do=not (left or not_started or runs.continues or replacing or damaged),
+        failures_tried_again=standing.passing,
+        failures_tried_again_with_all=standing.failures,
+        recordings=reading,
+    )
+
+
+def _read_runs(output: str) -> _Runs:
+    """What ``runs/`` says; a damaged record is named, and what its run wrote proves nothing."""
+    folder = dataset_folder(output, "runs")
+    records = []
+    damaged = []
+    for name in folder.names():
+        if not name.endswith(".json"):
+            continue
+        try:
+            with folder.open(name) as file:
+                record: Any = json.load(file)
+            if isinstance(record, dict) and f"{record.get('run_id')}.json" == name:
+                records.append(RunFacts.of_record(record))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            damaged.append(Damage(f"runs/{name}", f"no record of a run: {type(error).__name__}: {error}"))
+    if damaged:
+        # The next run stops at it, so nobody vouches for anything.
+        return _Runs(tuple(records), frozenset(), True, tuple(damaged))
+    return _Runs(tuple(records), frozenset(ended_runs(output)), continues_a_run(output), ())

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.scoring import Comparison, Counts, bootstrap_interval, compare, words_of
+
+TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=40)
+SENTENCES = st.lists(st.sampled_from(("a", "b", "cd", "广", "州", "คุ")), max_size=12)
+RECORDINGS = st.lists(st.tuples(st.integers(0, 30), st.integers(1, 30)), min_size=2, max_size=30)
+
+
+def edit_distance(left: list[str], right: list[str]) -> int:
+    """The textbook's table, to check the library against."""
+    row = list(range(len(right) + 1))
+    for number, one in enumerate(left, start=1):
+        previous, row[0] = row[0], number
+        for at, other in enumerate(right, start=1):
+            previous, row[at] = row[at], min(row[at] + 1, row[at - 1] + 1, previous + (one != other))
+    return row[-1]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("It's a WELL-KNOWN thing...", ["its", "a", "well", "known", "thing"]),
+        ("don’t ‘quote’ me", ["dont", "quote", "me"]),
+        ("1,000 and 3.5% at 10:30, 1,2", ["1000", "and", "3.5", "at", "10", "30", "1", "2"]),
+        ("ＡＢＣ　１２", ["abc", "12"]),
+        ("STRASSE Straße", ["strasse", "strasse"]),
+        ("欢迎，AI模型。２０１９年", ["欢", "迎", "ai", "模", "型", "2019", "年"]),
+        ("ｶﾞギ", ["ガ", "ギ"]),
+        ("คุณ", ["คุ", "ณ"]),
+        ("한국어 말", ["한국어", "말"]),
+        ("किताब", ["किताब"]),
+        ("soft\u00adhyphen\u200b \ufeff", ["softhyphen"]),
+        ("漢字汉字 5 five", ["漢", "字", "汉", "字", "5", "five"]),
+        (" ... \n", []),
+        ("", []),
+    ],
+)
+def test_words_are_normalized_as_stated(text, words):
+    assert words_of(text) == words
+
+
+@given(TEXTS)
+def test_normalizing_twice_changes_nothing(text):
+    words = words_of(text)
+    assert words_of(" ".join(words)) == words
+
+
+@given(TEXTS)
+def test_a_text_has_no_errors_against_itself(text):
+    comparison = compare(text, text)
+    assert comparison.words.errors == comparison.characters.errors == 0
+    assert comparison.words.length == len(words_of(text))
+
+
+@given(SENTENCES, SENTENCES)
+def test_errors_are_the_edit_distance_of_words_and_of_characters(said, heard):
+    comparison = compare(" ".join(said), " ".join(heard))
+    assert comparison.words.errors == edit_distance(said, heard)
+    assert comparison.characters.errors == edit_distance(list("".join(said)), list("".join(heard)))
+    assert comparison.words.length == len(said)
+    assert comparison.characters.length == len("".join(said))
+
+
+@given(SENTENCES, SENTENCES)
+def test_swapping_the_texts_turns_insertions_into_deletions(said, heard):
+    there = compare(" ".join(said), " ".join(heard)).words
+    back = compare(" ".join(heard), " ".join(said)).words
+    assert there.errors == back.errors
+    assert there.deletions - there.insertions == back.insertions - back.deletions
+
+
+def test_nothing_recognized_is_all_deleted_and_nothing_said_has_no_rate():
+    assert compare("one two", "").words == Counts(deletions=2)
+    silent = compare("...", "one two").words
+    assert silent == Counts(insertions=2)
+    assert silent.rate is None
+    assert compare("one", "one two three").words.rate == 2.0
+
+
+def test_the_figure_follows_the_script_of_the_reference():
+    assert not compare("what is the weather like", "天气").by_characters
+    chinese = compare("打开 wifi 开关", "打开 wifi")
+    assert chinese.by_characters
+    assert chinese.figure == chinese.characters == Counts(hits=6, deletions=2)
+    assert compare("한국어", "한국").figure == Counts(substitutions=1)
+
+
+def test_comparisons_add_up():
+    parts = [compare("a b", "a"), compare("广州", "广洲 x")]
+    both = parts[0] + parts[1]
+    assert both == Comparison(Counts(2, 1, 1, 1), Counts(2, 1, 1, 1), 2)
+    assert both.words.rate == pytest.approx(3 / 4)
+
+
+@given(RECORDINGS, st.randoms(use_true_random=False))
+def test_an_interval_does_not_depend_on_the_order_of_the_recordings(recordings, random):
+    shuffled = random.sample(recordings, len(recordings))
+    errors, lengths = zip(*recordings, strict=True)
+    again = zip(*shuffled, strict=True)
+    interval = bootstrap_interval(errors, lengths, resamples=50)
+    assert interval == bootstrap_interval(*again, resamples=50)
+
+
+@given(RECORDINGS)
+def test_an_interval_lies_between_the_best_and_the_worst_recording(recordings):
+    errors, lengths = zip(*recordings, strict=True)
+    rates = [wrong / said for wrong, said in recordings]
+    interval = bootstrap_interval(errors, lengths, resamples=50)
+    assert interval is not None
+    assert min(rates) - 1e-12 <= interval.low <= interval.high <= max(rates) + 1e-12
+
+
+@pytest.mark.parametrize("recordings", [40, 150])
+def test_intervals_hold_the_true_rate_in_at_least_90_of_100_studies(recordings):
+    held = 0
+    for seed in range(100):
+        random = np.random.default_rng(seed)
+        lengths = random.integers(5, 60, recordings)
+        # Recordings differ: some are noisy. The mean of these shares is 0.2.
+        errors = random.binomial(lengths, random.beta(2, 8, recordings))
+        interval = bootstrap_interval(errors, lengths, resamples=400)
+        held += interval is not None and interval.low <= 0.2 <= interval.high
+    assert 90 <= held < 100
+
+
+def test_equal_recordings_leave_no_doubt_and_one_alone_tells_nothing():
+    interval = bootstrap_interval([1, 1, 1], [4, 4, 4])
+    assert interval is not None
+    assert (interval.low, interval.high) == (0.25, 0.25)
+    assert bootstrap_interval([1], [4]) is None
+    assert bootstrap_interval([], []) is None
+    with pytest.raises(ValueError, match="no rate"):
+        bootstrap_interval([1, 0], [4, 0])
+
+
+def test_drawing_in_blocks_changes_nothing(monkeypatch):
+    errors, lengths = [1, 5, 2, 7], [10, 20, 30, 40]
+    whole = bootstrap_interval(errors, lengths)
+    monkeypatch.setattr("pipeline.scoring._DRAWS_AT_ONCE", 7)
+    assert bootstrap_interval(errors, lengths) == whole

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import signal
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+from pipeline.evaluation import evaluate
+from pipeline.show_evaluation import MOST_LINES, EvaluateRequest, run_evaluate
+from tests.e2e.command import beamscribe, ended, rows, settings, start_apart
+from tests.e2e.sounds import chatter, heard, some_wavs, write_wav
+from tests.pipeline.test_evaluation import manifest
+from tests.pipeline.test_finished import transcript_of, write
+from transforms.records import Transcript
+
+RUN = "20260101T000000Z-00000000"
+WIDTH = 80
+
+
+def shown(output: Path, references: str, **options) -> str:
+    file = io.StringIO()
+    request = EvaluateRequest(str(output), references, **options)
+    run_evaluate(request, Console(file=file, width=WIDTH))
+    return file.getvalue()
+
+
+def dataset(folder: Path, *transcripts: Transcript) -> Path:
+    write(folder / "out", RUN, transcripts)
+    return folder / "out"
+
+
+def test_the_table_and_json_tell_the_same_numbers(tmp_path):
+    output = dataset(tmp_path, transcript_of("/a.wav", text="one too"), transcript_of("/b.wav", text="three"))
+    references = manifest(tmp_path, [("/a.wav", "One, two.", "en", ""), ("/b.wav", "three", "en", "")])
+    table = shown(output, references)
+    told = json.loads(shown(output, references, json=True))
+    evaluation = evaluate(str(output), references)
+    assert told == json.loads(json.dumps(asdict(evaluation)))
+    words = told["transcribed"]["words"]
+    assert (words["length"], words["substitutions"], words["rate"]) == (3, 1, pytest.approx(1 / 3))
+    assert "33.33%" in table
+    assert f"{100 * words['interval']['low']:.1f}-{100 * words['interval']['high']:.1f}" in table
+    assert "a.wav WER 50.00% of 2 words: 1 substituted, 0 deleted, 0 inserted" in table
+    assert "said  one two\nheard one too\n          S\n" in table
+
+
+def test_the_normalization_and_what_was_left_out_are_stated(tmp_path):
+    output = dataset(tmp_path, transcript_of("/a.wav"), transcript_of("/unasked.wav"))
+    references = manifest(tmp_path, [("/a.wav", "hello", "", ""), ("/gone.wav", "x", "", "1")])
+    text = " ".join(shown(output, references).split())
+    for part in (
+        "Unicode NFKC", "bootstrap, seed 0", "References without a transcript: 1 (gone.wav channel 1).",
+        "the manifest does not name: 1 (unasked.wav channel 0)", "all references",
+    ):  # fmt: skip
+        assert part in text
+    assert "and the recordings below" in " ".join(shown(output, references, missing_as_deleted=True).split())
+
+
+def test_lines_fit_the_terminal_and_very_long_texts_are_cut(tmp_path):
+    said = "广州 weather " * 800
+    output = dataset(tmp_path, transcript_of("/a.wav", text=said.replace("weather", "whether")))
+    text = shown(output, manifest(tmp_path, [("/a.wav", said, "zh", "")]))
+    assert max(map(cell_len, text.splitlines())) <= WIDTH
+    assert text.count("\nsaid  ") == MOST_LINES
+    assert "more lines; --json has them all" in text
+
+
+def test_names_and_texts_are_shown_as_plain_text(tmp_path):
+    name, text = "/[red]:dog:\x1b[2J.wav", "[bold]x[/bold] \ue000\x07"
+    output = dataset(tmp_path, transcript_of(name, text=text))
+    table = shown(output, manifest(tmp_path, [(name, "y \ue000", "[i]", "")]))
+    assert "[red]:dog:?[2J.wav" in table
+    assert "[i]" in table
+    assert "\x1b" not in table + shown(output, manifest(tmp_path, [(name, "y", "", "")]), json=True)
+    assert "\x07" not in table
+
+
+def test_a_real_run_is_evaluated_over_its_own_manifest(serve, local_credentials, tmp_path):
+    sounds = [chatter(1, seed=number) for number in range(3)]
+    texts = [heard(sound) for sound in sounds]
+    for number, sound in enumerate(sounds):
+        write_wav(tmp_path / f"{number}.wav", sound)
+    said = [texts[0].upper(), f"extra {texts[1]}", texts[2]]
+    with (tmp_path / "list.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(
+            [("audio", "reference"), *((f"{number}.wav", text) for number, text in enumerate(said))]
+        )
+    arguments = ["--manifest", tmp_path / "list.csv", "--output", tmp_path / "out", *settings(serve())]
+    assert beamscribe("run", *arguments).code == 0
+    found = json.loads(shown(tmp_path / "out", str(tmp_path / "list.csv"), json=True))
+    words = found["transcribed"]["words"]
+    assert words["length"] == sum(len(text.split()) for text in said)
+    assert (words["substitutions"], words["deletions"], words["insertions"]) == (0, 1, 0)
+    assert [worst["place"]["audio_uri"] for worst in found["worst"]] == [str(tmp_path / "1.wav")]
+    assert found["missing"]["count"] == found["unreferenced"]["count"] == 0
+
+
+def test_after_a_kill_what_has_a_transcript_is_evaluated(serve, local_credentials, tmp_path):
+    recordings, output = some_wavs(tmp_path / "in", 3), tmp_path / "out"
+    arguments = ["run", "--input", recordings, "--output", output]
+    assert beamscribe(*arguments, *settings(serve())).code == 0
+    done = {row["audio_uri"]: row["text"] for row in rows(output, "transcripts")}
+    some_wavs(recordings, 15)
+    slow = serve(latency_ms=(150, 150))
+    changes = settings(slow, concurrency=1, output__rows_per_part=1)
+    process = start_apart([*arguments, *changes], tmp_path, {"TMPDIR": str(tmp_path)})
+    give_up_at = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < give_up_at and slow.stats().billed < 3:
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    assert ended(process).code == -signal.SIGKILL
+    assert len(rows(output, "segments")) > len(rows(output, "transcripts")) == len(done)
+    said = [(str(path), done.get(str(path), "x"), "", "") for path in recordings.iterdir()]
+    found = json.loads(shown(output, manifest(tmp_path, said), json=True))
+    assert (found["transcribed"]["recordings"], found["transcribed"]["words"]["rate"]) == (3, 0.0)
+    assert (found["missing"]["count"], found["all_references"]["words"]["deletions"]) == (12, 12)
