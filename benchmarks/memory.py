@@ -120,8 +120,8 @@ def report(pairs: Sequence[tuple[Memory, Memory]]) -> None:
         [row for pair in pairs for row in _rows(*pair)],
     )
     print(
-        "The last three columns are the kernel's own peaks of all processes of the tree, added up: no moment is "
-        "missed, and what they share is counted in each."
+        "The last three columns are the kernel's own peaks of all processes of the tree, added up: no moment "
+        "is missed, and what they share is counted in each."
     )
 
 

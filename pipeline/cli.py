@@ -136,6 +136,28 @@ def status(
 
 
 @app.command()
+def export(
+    output: Annotated[str, typer.Argument(metavar="OUTPUT", help="What was --output of a run.")],
+    formats: Annotated[
+        list[str],
+        typer.Option("--format", metavar="NAMES", help="srt, vtt, txt, jsonl, csv; by commas, or repeated."),
+    ],
+    to: Annotated[
+        str | None, typer.Option(metavar="FOLDER", help="Where the files go; OUTPUT/exports unless given.")
+    ] = None,
+) -> None:
+    """Write the transcripts as subtitles, texts or tables.
+
+    Exits with 3 if a recording is missing or not whole: it is named.
+    """
+    from pipeline.exports import ExportArguments
+    from pipeline.exports import export as write_exports
+
+    exported = write_exports(ExportArguments(output, tuple(formats), to), Console())
+    raise typer.Exit(exported.exit_code)
+
+
+@app.command()
 def evaluate(
     output: Annotated[str, typer.Argument(metavar="OUTPUT", help="What was --output of a run.")],
     references: Annotated[

@@ -164,6 +164,10 @@ def test_the_commands_work(block: Block, desk: Desk, monkeypatch: pytest.MonkeyP
                     main(["run", *options])
             case ["python", "-m", "pipeline", "run", *options]:
                 assert desk.run(["run", *options]) == block.exit_code
+            case ["python", "-m", "pipeline", "status" | "export" | "evaluate" as command, *options]:
+                with pytest.raises(SystemExit) as end:
+                    main([command, *options])
+                assert int(end.value.code or 0) == block.exit_code
             case ["python", "-m", "pipeline", "serve", *options]:
                 assert "SentenceRecognition on this machine" in served(options)
             case ["python", script, *arguments] if script.startswith("docs/"):

@@ -1,0 +1,182 @@
+"""The recordings of a dataset in the order of their addresses, each with all of its rows.
+
+Rows lie in the parts as they came. They are put in order by a private temporary database,
+which keeps on disk what exceeds a few megabytes and is gone when its file is closed, also
+after a kill. So memory holds a batch of rows and then one recording, whatever the dataset's size.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from itertools import groupby
+from typing import Any
+
+from pipeline.dataset_check import check_dataset
+from pipeline.export_choice import (
+    FailureFound,
+    RecordingExport,
+    SegmentFound,
+    TranscriptFound,
+    recording_export,
+)
+from pipeline.standing_rows import newest_parts
+from pipeline.subtitle_pieces import SpokenSegment, TimedWord
+from transforms.addresses import display_name
+from transforms.folders import Folder, OutputError, dataset_folder
+from transforms.parts import Part, reading
+from transforms.schemas import Table, schema_of
+
+TRANSCRIPT_COLUMNS: tuple[str, ...] = tuple(schema_of(Table.TRANSCRIPTS).names)
+"""What is exported of each transcript, in order."""
+
+_SEGMENT_COLUMNS = (
+    "audio_uri",
+    "channel",
+    "segment_index",
+    "start_ms",
+    "end_ms",
+    "text",
+    "words",
+    "audio_crc32c",
+    "engine",
+    "request_id",
+    "attempts",
+    "recognized_at",
+    "run_id",
+)
+_COLUMNS = {
+    # Transcripts first: what is written meanwhile has its segments on disk before its transcript.
+    Table.TRANSCRIPTS: TRANSCRIPT_COLUMNS,
+    Table.SEGMENTS: _SEGMENT_COLUMNS,
+    Table.FAILURES: ("audio_uri", "segment_index", "code", "run_id"),
+}
+
+_ATTEMPTS = 5  # at reading a dataset whose parts are being replaced
+_BATCH_ROWS = 256  # the words of a minute take 60 KB as Python objects
+_CACHE_KIB = 32 * 1024
+_SHOWN_PARTS = 20
+
+
+def recordings_of(output: str) -> Iterator[RecordingExport]:
+    """The recordings that have rows, in the order of their addresses.
+
+    All is read before the first one is handed out, so what raises does so before anything is written.
+
+    Args:
+        output: OUTPUT: a local path or a URI.
+
+    Raises:
+        UsageError: there is no dataset, or one of another schema version.
+        OutputError: parts are damaged (all of them are named), or the store or the temporary
+            folder fails.
+    """
+    check_dataset(output)
+    for _ in range(_ATTEMPTS):
+        with _sorting_errors(), closing(_database()) as database:
+            if _filled(database, output):
+                yield from _in_order(database)
+                return
+    raise OutputError(
+        f"{display_name(output)}: parts were replaced while they were read, {_ATTEMPTS} times: a run that "
+        "has ended is putting its rows in place of older ones. Run the same command again in a minute."
+    )
+
+
+def _database() -> sqlite3.Connection:
+    database = sqlite3.connect("")  # without a name: private, temporary, on disk beyond its cache
+    database.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+    database.execute("PRAGMA journal_mode = OFF")
+    database.execute("CREATE TABLE found (audio_uri TEXT, kind TEXT, columns TEXT)")
+    return database
+
+
+@contextmanager
+def _sorting_errors() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise OutputError(
+            f"Cannot put the rows in order in the temporary folder ({error}). It needs about the room of the "
+            "dataset's text: free some space, or name another folder in TMPDIR."
+        ) from error
+
+
+def _filled(database: sqlite3.Connection, output: str) -> bool:
+    """Takes all rows in; False if parts were replaced meanwhile, so that some may be missing."""
+    listed: dict[Table, list[Part]] = {}
+    damaged: list[str] = []
+    for table, columns in _COLUMNS.items():
+        folder = dataset_folder(output, table.value)
+        listed[table] = newest_parts(folder.names())
+        for part in listed[table]:
+            try:
+                database.executemany(
+                    "INSERT INTO found VALUES (?, ?, ?)",
+                    ((row[0], table.value, _encoded(row)) for row in _rows(folder, part, columns)),
+                )
+            except OutputError as error:
+                damaged.append(f"{table.value}/{error}")
+    if any(
+        not {part.name for part in parts} <= set(dataset_folder(output, table.value).names())
+        for table, parts in listed.items()
+    ):
+        return False
+    if damaged:
+        more = len(damaged) - _SHOWN_PARTS
+        raise OutputError(
+            "\n".join([*damaged[:_SHOWN_PARTS], *([f"and {more} parts more"] if more > 0 else [])])
+        )
+    return True
+
+
+def _rows(folder: Folder, part: Part, columns: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    with reading(folder, part) as file:
+        for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=list(columns)):
+            yield from zip(*(batch.column(name).to_pylist() for name in columns), strict=True)
+
+
+def _encoded(row: Sequence[Any]) -> str:
+    return json.dumps(row, ensure_ascii=False, default=lambda time: time.isoformat(timespec="microseconds"))
+
+
+def _in_order(database: sqlite3.Connection) -> Iterator[RecordingExport]:
+    found = database.execute("SELECT audio_uri, kind, columns FROM found ORDER BY audio_uri")
+    for audio_uri, own in groupby(found, key=lambda row: str(row[0])):
+        by_table: defaultdict[Table, list[Mapping[str, Any]]] = defaultdict(list)
+        for _, kind, encoded in own:
+            table = Table(kind)
+            by_table[table].append(dict(zip(_COLUMNS[table], json.loads(encoded), strict=True)))
+        yield recording_export(
+            audio_uri,
+            TRANSCRIPT_COLUMNS,
+            [_transcript(row) for row in by_table[Table.TRANSCRIPTS]],
+            [_segment(row) for row in by_table[Table.SEGMENTS]],
+            [
+                FailureFound(row["segment_index"], row["code"], row["run_id"])
+                for row in by_table[Table.FAILURES]
+            ],
+        )
+
+
+def _transcript(row: Mapping[str, Any]) -> TranscriptFound:
+    return TranscriptFound(
+        row["channel"], row["segments"], row["failed_segments"], row["status"], row["run_id"], row
+    )
+
+
+def _segment(row: Mapping[str, Any]) -> SegmentFound:
+    words = tuple(TimedWord(each["word"], each["start_ms"], each["end_ms"]) for each in row["words"] or ())
+    return SegmentFound(
+        channel=row["channel"],
+        spoken=SpokenSegment(row["segment_index"], row["start_ms"], row["end_ms"], row["text"], words),
+        audio_crc32c=row["audio_crc32c"],
+        engine=row["engine"],
+        request_id=row["request_id"],
+        attempts=row["attempts"],
+        recognized_at=row["recognized_at"],
+        run_id=row["run_id"],
+    )
