@@ -23,11 +23,11 @@ from pipeline.export_choice import (
     TranscriptFound,
     recording_export,
 )
-from pipeline.standing_rows import newest_parts
 from pipeline.subtitle_pieces import SpokenSegment, TimedWord
 from transforms.addresses import display_name
-from transforms.folders import Folder, OutputError, dataset_folder
-from transforms.parts import Part, reading
+from transforms.folders import OutputError, dataset_folder
+from transforms.part_rows import rows
+from transforms.parts import Part, newest_parts
 from transforms.schemas import Table, schema_of
 
 TRANSCRIPT_COLUMNS: tuple[str, ...] = tuple(schema_of(Table.TRANSCRIPTS).names)
@@ -113,10 +113,11 @@ def _filled(database: sqlite3.Connection, output: str) -> bool:
         folder = dataset_folder(output, table.value)
         listed[table] = newest_parts(folder.names())
         for part in listed[table]:
+            found = rows(folder, part, columns, batch_rows=_BATCH_ROWS)
             try:
                 database.executemany(
                     "INSERT INTO found VALUES (?, ?, ?)",
-                    ((row[0], table.value, _encoded(row)) for row in _rows(folder, part, columns)),
+                    ((row[0], table.value, _encoded(row)) for row in found),
                 )
             except OutputError as error:
                 damaged.append(f"{table.value}/{error}")
@@ -131,12 +132,6 @@ def _filled(database: sqlite3.Connection, output: str) -> bool:
             "\n".join([*damaged[:_SHOWN_PARTS], *([f"and {more} parts more"] if more > 0 else [])])
         )
     return True
-
-
-def _rows(folder: Folder, part: Part, columns: Sequence[str]) -> Iterator[tuple[Any, ...]]:
-    with reading(folder, part) as file:
-        for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=list(columns)):
-            yield from zip(*(batch.column(name).to_pylist() for name in columns), strict=True)
 
 
 def _encoded(row: Sequence[Any]) -> str:

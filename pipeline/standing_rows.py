@@ -100,16 +100,6 @@ class TableReader:
         self.damaged[part.name] = Damage(f"{self.name}/{part.name}", str(error))
 
 
-def newest_parts(names: Sequence[str]) -> list[Part]:
-    """The parts among the names of files, without those that were rewritten and not yet removed."""
-    newest: dict[tuple[str, str], Part] = {}
-    for part in filter(None, map(Part.of_name, names)):
-        known = newest.get((part.run_id, part.token))
-        if known is None or part.rewrites > known.rewrites:
-            newest[part.run_id, part.token] = part
-    return list(newest.values())
-
-
 def transcript_columns(table: TableReader, place_of: Callable[[str], int]) -> TranscriptColumns:
     """All rows of ``transcripts``; ``place_of`` tells the place of a run."""
     return joined(

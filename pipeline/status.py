@@ -31,7 +31,6 @@ from pipeline.standing_rows import (
     TableReader,
     count_segments,
     failure_columns,
-    newest_parts,
     pick_examples,
     transcript_columns,
 )
@@ -39,6 +38,7 @@ from pipeline.standing_runs import RowsOfRun, RunFacts, last_run, spending
 from pipeline.status_text import show_status
 from transforms.addresses import display_name
 from transforms.folders import OutputError, dataset_folder
+from transforms.parts import newest_parts
 from transforms.schemas import SCHEMA_VERSION, Table
 
 _LOOKS = 5

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from transforms.folders import Folder
-from transforms.parts import Part, reading
+from transforms.parts import Part, newest_parts, reading
 from transforms.schemas import KEY_COLUMNS, Table
 
 BATCH_ROWS = 4096
@@ -95,14 +95,13 @@ class TableParts:
 
 def _current_parts(folder: Folder) -> list[Part]:
     """The parts of a folder, after removing those that a killed `settle` had replaced already."""
-    newest: dict[tuple[str, str], Part] = {}
-    found = [part for name in folder.names() if (part := Part.of_name(name))]
-    for part in sorted(found, key=lambda part: part.rewrites):
-        replaced = newest.get((part.run_id, part.token))
-        if replaced:
-            folder.remove(replaced.name)
-        newest[part.run_id, part.token] = part
-    return list(newest.values())
+    names = folder.names()
+    current = newest_parts(names)
+    kept = set(current)
+    for part in filter(None, map(Part.of_name, names)):
+        if part not in kept:
+            folder.remove(part.name)
+    return current
 
 
 def rows_of(
@@ -121,11 +120,13 @@ def rows_of(
     }
 
 
-def rows(folder: Folder, part: Part, columns: Iterable[str]) -> Iterator[Row]:
-    """Some columns of a part, row by row."""
+def rows(
+    folder: Folder, part: Part, columns: Iterable[str], *, batch_rows: int = BATCH_ROWS
+) -> Iterator[Row]:
+    """Some columns of a part, row by row; ``batch_rows`` of them are held at once."""
     names = list(columns)
     with reading(folder, part) as file:
-        for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=names):
+        for batch in file.iter_batches(batch_size=batch_rows, columns=names):
             yield from zip(*(batch.column(name).to_pylist() for name in names), strict=True)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -21,7 +21,16 @@ from transforms.errors import UsageError
 from transforms.folders import Folder, OutputError, dataset_folder
 from transforms.schemas import SCHEMA_VERSION, Table, schema_of, version_of
 
-__all__ = ["OutputError", "Part", "PartWriter", "Rolling", "create_dataset", "parquet_bytes", "reading"]
+__all__ = [
+    "OutputError",
+    "Part",
+    "PartWriter",
+    "Rolling",
+    "create_dataset",
+    "newest_parts",
+    "parquet_bytes",
+    "reading",
+]
 
 # Sorts before the parts, so that readers take the table's schema from it.
 _SCHEMA_PART = "part-0-schema.parquet"
@@ -78,6 +87,14 @@ class Part:
     def rewritten(self) -> Part:
         """The part that takes its place."""
         return replace(self, rewrites=self.rewrites + 1)
+
+
+def newest_parts(names: Iterable[str]) -> list[Part]:
+    """The parts among the names of files, without those that were rewritten and not yet removed."""
+    newest: dict[tuple[str, str], Part] = {}
+    for part in sorted(filter(None, map(Part.of_name, names)), key=lambda part: part.rewrites):
+        newest[part.run_id, part.token] = part
+    return list(newest.values())
 
 
 class PartWriter:

@@ -20,7 +20,7 @@ from rich.console import Console
 
 from pipeline.finished import finished_recordings
 from pipeline.standing_facts import DatasetStatus, Money, RunState, Working
-from pipeline.standing_rows import PartVanishedError, TableReader, newest_parts
+from pipeline.standing_rows import PartVanishedError, TableReader
 from pipeline.status import StatusArguments, read_status, status
 from tests.e2e import command, sounds
 from tests.pipeline.test_finished import MARK, SETTINGS, note, partial, transcript_of, write
@@ -28,7 +28,7 @@ from tests.transforms.dataset_samples import failure_of, utterance_of
 from transforms.errors import UsageError
 from transforms.folders import OutputError
 from transforms.known import recording_digest
-from transforms.parts import create_dataset
+from transforms.parts import create_dataset, newest_parts
 from transforms.records import Failure, Mark, Status, Transcript
 from transforms.schemas import VERSION_KEY, Table, schema_of
 
