@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from transforms.answer import Answer, HeardWord
-from transforms.records import PlannedSegment, SampleRange
+from transforms.records import PlannedSegment
 
 KEY_BYTES: Final = 32
 """The length of every key: a SHA-256 digest."""
@@ -149,7 +149,7 @@ def _body_of(entry: Entry) -> tuple[bytes, list[Any]]:
             channel.channel,
             channel.total_samples,
             channel.speech_samples,
-            [[_pair(segment.own), *map(_pair, segment.sent)] for segment in channel.segments],
+            [segment.pairs for segment in channel.segments],
             [key.hex() for key in channel.answer_keys],
         )
         for channel in entry.channels
@@ -169,10 +169,6 @@ def _answered(
     return Answered(key, Answer(text, heard, audio_duration_ms, request_id), attempts, recognized_at_us)
 
 
-def _pair(samples: SampleRange) -> tuple[int, int]:
-    return samples.start_sample, samples.end_sample
-
-
 def _planned_channel(
     channel: int,
     total_samples: int,
@@ -184,7 +180,7 @@ def _planned_channel(
         channel,
         total_samples,
         speech_samples,
-        tuple(_planned_segment(*(SampleRange(*pair) for pair in pairs)) for pairs in segments),
+        tuple(map(PlannedSegment.of_pairs, segments)),
         tuple(bytes.fromhex(key) for key in answer_keys),
     )
 
@@ -194,7 +190,3 @@ def _tiled_channel(
 ) -> PlannedChannel:
     segments = [[pair, pair] for pair in ranges]
     return _planned_channel(channel, total_samples, total_samples, segments, answer_keys)
-
-
-def _planned_segment(own: SampleRange, *sent: SampleRange) -> PlannedSegment:
-    return PlannedSegment(own, sent)

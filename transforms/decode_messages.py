@@ -17,7 +17,7 @@ from transforms.cuts import CutPolicy
 from transforms.errors import RecordingError
 from transforms.hold import Hold
 from transforms.normalize import ChannelChoice
-from transforms.records import PlannedSegment, SampleRange, Stage
+from transforms.records import PlannedSegment, Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,30 +111,19 @@ def _channel_fields(channel: ChannelCut) -> list[Any]:
         channel.number,
         channel.total_samples,
         channel.speech_samples,
-        [_edges(segment) for segment in channel.segments],
+        [segment.pairs for segment in channel.segments],
         [digest.hex() for digest in channel.digests],
     ]
 
 
 def _channel(
-    hold: Hold, number: int, total: int, speech: int, segments: list[list[int]], digests: list[str]
+    hold: Hold, number: int, total: int, speech: int, segments: list[list[list[int]]], digests: list[str]
 ) -> ChannelCut:
     return ChannelCut(
         number,
         total,
         speech,
-        tuple(map(_segment, segments)),
+        tuple(map(PlannedSegment.of_pairs, segments)),
         tuple(map(bytes.fromhex, digests)),
         hold,
     )
-
-
-def _edges(segment: PlannedSegment) -> list[int]:
-    """Start and end of what is its own, and of each piece that is sent."""
-    ranges = (segment.own, *segment.sent)
-    return [edge for found in ranges for edge in (found.start_sample, found.end_sample)]
-
-
-def _segment(edges: list[int]) -> PlannedSegment:
-    own, *sent = map(SampleRange, edges[::2], edges[1::2])
-    return PlannedSegment(own, tuple(sent))

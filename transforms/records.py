@@ -10,6 +10,7 @@ carries audio and must stay inside a fused stage.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -100,6 +101,17 @@ class PlannedSegment:
 
     own: SampleRange
     sent: tuple[SampleRange, ...]
+
+    @classmethod
+    def of_pairs(cls, pairs: Sequence[Sequence[int]]) -> PlannedSegment:
+        """The segment that `pairs` was asked of."""
+        own, *sent = (SampleRange(start, end) for start, end in pairs)
+        return cls(own, tuple(sent))
+
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """Start and end of ``own`` and of each piece that is sent: as numbers, to be written down."""
+        return [(each.start_sample, each.end_sample) for each in (self.own, *self.sent)]
 
     @property
     def sent_samples(self) -> int:
