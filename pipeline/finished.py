@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -61,7 +61,8 @@ def finished_recordings(output: str, retry_failed: RetryFailed) -> Iterator[tupl
         retry_failed: "passing" to try again what failed for a passing reason, "all" for
             everything that failed.
     """
-    ended = ended_runs(output)
+    records = _run_records(output)
+    ended = ended_among(records)
     failed = _failures(output, ended, retry_failed)
     runs_of: dict[str, set[str]] = defaultdict(set)
     for uri, run_id in failed:
@@ -73,7 +74,7 @@ def finished_recordings(output: str, retry_failed: RetryFailed) -> Iterator[tupl
             missing[row["audio_uri"], row["run_id"]] += row["failed_segments"]
     nothing = _Failures()
     transcribed = set()
-    for row in _rows(output, Table.TRANSCRIPTS, columns, ended - _runs_that_may_lack_channels(output)):
+    for row in _rows(output, Table.TRANSCRIPTS, columns, ended - _that_may_lack_channels(records)):
         uri, run_id = row["audio_uri"], row["run_id"]
         found = failed.get((uri, run_id), nothing)
         settled = not found.try_again and missing.get((uri, run_id), 0) == found.segments
@@ -127,31 +128,40 @@ def _rows(output: str, table: Table, columns: Sequence[str], ended: set[str]) ->
 
 
 def ended_runs(output: str) -> set[str]:
+    """`ended_among` the runs of an output."""
+    return ended_among(_run_records(output))
+
+
+def ended_among(records: Iterable[Mapping[str, Any]]) -> set[str]:
     """Runs that came to their end, whatever their exit code, and so settled their rows.
 
     A run that broke, or whose output failed, is none of them: rows of it may be missing.
     """
     return {
         record["run_id"]
-        for record in _run_records(output)
+        for record in records
         if record["ended_at"] is not None
         and record["files"] is not None
         and not (record["stopped"] or "").startswith(f"{OUTPUT_FAILED}:")
     }
 
 
-def _runs_that_may_lack_channels(output: str) -> set[str]:
+def _that_may_lack_channels(records: Iterable[Mapping[str, Any]]) -> set[str]:
     """Stopped runs that split channels: of a channel that was never called for they wrote nothing."""
     return {
         record["run_id"]
-        for record in _run_records(output)
+        for record in records
         if record["exit_code"] == ExitCode.STOPPED and record["configuration"]["audio"]["channels"] == "split"
     }
 
 
 def continues_a_run(output: str) -> bool:
-    """Whether the newest run did not come to a good end, so that the next one continues it."""
-    records = _run_records(output)
+    """`continues_the_last` of the runs of an output."""
+    return continues_the_last(_run_records(output))
+
+
+def continues_the_last(records: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the newest run, the last, did not come to a good end, so that the next one continues it."""
     return bool(records) and records[-1]["exit_code"] not in (ExitCode.DONE, ExitCode.SOME_FAILED)
 
 

@@ -14,7 +14,7 @@ from pipeline.at_work import at_work, budget_spent
 from pipeline.config_load import load_prices
 from pipeline.dataset_check import check_dataset
 from pipeline.failure_examples import ExamplePicker
-from pipeline.finished import continues_a_run, ended_runs
+from pipeline.finished import continues_the_last, ended_among
 from pipeline.standing import Standing, fold
 from pipeline.standing_columns import RunFlags
 from pipeline.standing_facts import (
@@ -177,6 +177,7 @@ def _next_run(standing: Standing, runs: _Runs, working: AtWork, damaged: Sequenc
 def _read_runs(output: str) -> _Runs:
     """What ``runs/`` says; a damaged record is named, and what its run wrote proves nothing."""
     folder = dataset_folder(output, "runs")
+    told = []
     records = []
     damaged = []
     for name in folder.names():
@@ -187,9 +188,10 @@ def _read_runs(output: str) -> _Runs:
                 record: Any = json.load(file)
             if isinstance(record, dict) and f"{record.get('run_id')}.json" == name:
                 records.append(RunFacts.of_record(record))
+                told.append(record)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             damaged.append(Damage(f"runs/{name}", f"no record of a run: {type(error).__name__}: {error}"))
     if damaged:
         # The next run stops at it, so nobody vouches for anything.
         return _Runs(tuple(records), frozenset(), True, tuple(damaged))
-    return _Runs(tuple(records), frozenset(ended_runs(output)), continues_a_run(output), ())
+    return _Runs(tuple(records), frozenset(ended_among(told)), continues_the_last(told), ())
