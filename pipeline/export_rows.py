@@ -11,7 +11,6 @@ import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
 from itertools import groupby
 from typing import Any
 
@@ -24,6 +23,7 @@ from pipeline.export_choice import (
     recording_export,
 )
 from pipeline.subtitle_pieces import SpokenSegment, TimedWord
+from pipeline.temporary_database import temporary_database
 from transforms.addresses import display_name
 from transforms.folders import OutputError, dataset_folder
 from transforms.part_rows import rows
@@ -58,6 +58,7 @@ _COLUMNS = {
 _ATTEMPTS = 5  # at reading a dataset whose parts are being replaced
 _BATCH_ROWS = 256  # the words of a minute take 60 KB as Python objects
 _CACHE_KIB = 32 * 1024
+_FOUND = "CREATE TABLE found (audio_uri TEXT, kind TEXT, columns TEXT);"
 _SHOWN_PARTS = 20
 
 
@@ -76,7 +77,7 @@ def recordings_of(output: str) -> Iterator[RecordingExport]:
     """
     check_dataset(output)
     for _ in range(_ATTEMPTS):
-        with _sorting_errors(), closing(_database()) as database:
+        with temporary_database(_FOUND, cache_kib=_CACHE_KIB) as database:
             if _filled(database, output):
                 yield from _in_order(database)
                 return
@@ -84,25 +85,6 @@ def recordings_of(output: str) -> Iterator[RecordingExport]:
         f"{display_name(output)}: parts were replaced while they were read, {_ATTEMPTS} times: a run that "
         "has ended is putting its rows in place of older ones. Run the same command again in a minute."
     )
-
-
-def _database() -> sqlite3.Connection:
-    database = sqlite3.connect("")  # without a name: private, temporary, on disk beyond its cache
-    database.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-    database.execute("PRAGMA journal_mode = OFF")
-    database.execute("CREATE TABLE found (audio_uri TEXT, kind TEXT, columns TEXT)")
-    return database
-
-
-@contextmanager
-def _sorting_errors() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise OutputError(
-            f"Cannot put the rows in order in the temporary folder ({error}). It needs about the room of the "
-            "dataset's text: free some space, or name another folder in TMPDIR."
-        ) from error
 
 
 def _filled(database: sqlite3.Connection, output: str) -> bool:

@@ -1,8 +1,6 @@
 """Transcripts and references of the same recordings, brought together in little memory.
 
-Neither the dataset nor a manifest has an order. So both go into a database of SQLite's
-that lies in a temporary file without a name and is gone when it is closed; only its page
-cache is held in memory.
+Neither the dataset nor a manifest has an order. So both go into a `temporary_database`.
 """
 
 from __future__ import annotations
@@ -14,16 +12,13 @@ from dataclasses import dataclass
 
 from pipeline.error_rates import Place
 from pipeline.references import Reference
+from pipeline.temporary_database import temporary_database
 from pipeline.transcript_texts import TranscriptText
 from transforms.errors import UsageError
-from transforms.folders import OutputError
 
 _NO_CHANNEL = -1
+_CACHE_KIB = 16 * 1024
 _TABLES = """
-PRAGMA journal_mode = OFF;
-PRAGMA synchronous = OFF;
-PRAGMA temp_store = FILE;
-PRAGMA cache_size = -16384;
 CREATE TABLE transcripts (
     uri TEXT, channel INTEGER, run_id TEXT, status TEXT, text TEXT, PRIMARY KEY (uri, channel)
 ) WITHOUT ROWID;
@@ -86,7 +81,6 @@ class Pairs:
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
-        database.executescript(_TABLES)
 
     def add_transcripts(self, rows: Iterable[TranscriptText]) -> None:
         """Take transcripts; of those of one recording and channel the newest run's counts."""
@@ -152,16 +146,8 @@ def open_pairs() -> Iterator[Pairs]:
     Raises:
         OutputError: the temporary file cannot be written (any more).
     """
-    database = sqlite3.connect("")
-    try:
+    with temporary_database(_TABLES, cache_kib=_CACHE_KIB) as database:
         yield Pairs(database)
-    except sqlite3.OperationalError as error:
-        raise OutputError(
-            f"A temporary file for the texts could not be written ({error}). Is the disk full? TMPDIR names "
-            "another folder for it."
-        ) from error
-    finally:
-        database.close()
 
 
 def _pair(row: tuple[str, int, str | None, str, int | None, str | None, str | None, int]) -> Pair:
