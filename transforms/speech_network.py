@@ -26,6 +26,7 @@ CONTEXT_SAMPLES = 64
 _FFT = 256
 _HOP = 128
 _BINS = _FFT // 2 + 1
+_TAPS = 3
 _CELLS = 128
 
 
@@ -85,33 +86,32 @@ class SpeechNetwork:
         return probabilities, state
 
     def _encode(self, spectra: Floats) -> Floats:
-        """What the recurrent layer gets: (windows, 4, `_BINS`) to (windows, 512).
+        """What the recurrent layer gets: (windows, 4 x `_BINS`) to (windows, 512).
 
-        Each product is a stack of small ones, one a window: numpy's linear algebra would put
-        larger ones on several threads, and those cost more in waiting than they gain.
+        The places of a window lie side by side, so a layer is one product for each of its
+        outputs, with as many rows as there are windows.
         """
-        count = len(spectra)
-        beside = np.zeros((count, 4, 3 * _BINS), np.float32)
-        beside[:, 1:, :_BINS] = spectra[:, :-1]
-        beside[:, :, _BINS : 2 * _BINS] = spectra
-        beside[:, :-1, 2 * _BINS :] = spectra[:, 1:]
-        first = self._layer(0, beside).reshape(count, -1)
-        # The second and third take every other place, and where a kernel hangs over
-        # the edge there are zeros: of the third, two taps remain, of the fourth one.
-        width = first.shape[1] // 4
-        beside = np.zeros((count, 2, 3 * width), np.float32)
-        beside[:, 0, width:] = first[:, : 2 * width]
-        beside[:, 1] = first[:, width:]
-        second = self._layer(1, beside).reshape(count, 1, -1)
-        third = self._layer(2, second, slice(second.shape[2] // 2, None))
-        fourth = self._layer(3, third, slice(third.shape[2], 2 * third.shape[2]))
-        encoded: Floats = (fourth @ self._into).reshape(count, -1)
+        first = self._layer(0, spectra)
+        second = self._layer(1, first, stride=2)
+        third = self._layer(2, second, stride=2)
+        fourth = self._layer(3, third)
+        encoded: Floats = fourth @ self._into
         encoded += self._into_bias
         return encoded
 
-    def _layer(self, layer: int, values: Floats, taps: slice = slice(None)) -> Floats:
-        output: Floats = values @ self._kernels[layer][taps]
-        output += self._biases[layer]
+    def _layer(self, layer: int, values: Floats, stride: int = 1) -> Floats:
+        """A convolution: (windows, places x inputs) to (windows, a ``stride``-th of them x outputs)."""
+        kernel, bias = self._kernels[layer], self._biases[layer]
+        inputs, outputs = len(kernel) // _TAPS, len(bias)
+        places = values.shape[1] // inputs
+        middles = range(0, places, stride)
+        output = np.empty((len(values), len(middles) * outputs), np.float32)
+        for index, middle in enumerate(middles):
+            # Where the kernel hangs over an edge there are zeros: those taps need no product.
+            first, end = max(middle - 1, 0), min(middle + 2, places)
+            taps = slice((first - middle + 1) * inputs, (end - middle + 1) * inputs)
+            product = values[:, first * inputs : end * inputs] @ kernel[taps]
+            np.add(product, bias, out=output[:, index * outputs : (index + 1) * outputs])
         return np.maximum(output, 0, out=output)
 
     def _recur(self, encoded: Floats, state: NetworkState) -> tuple[Floats, NetworkState]:
@@ -141,13 +141,14 @@ class SpeechNetwork:
 
 
 def _spectra(samples: Floats, taper: Floats) -> Floats:
-    """Magnitudes of the four spectra of each window: (windows, 4, `_BINS`)."""
+    """Magnitudes of the four spectra of each window side by side: (windows, 4 x `_BINS`)."""
     span = CONTEXT_SAMPLES + WINDOW_SAMPLES
     mirrored = np.empty(((len(samples) - CONTEXT_SAMPLES) // WINDOW_SAMPLES, span + 64), np.float32)
     mirrored[:, :span] = np.lib.stride_tricks.sliding_window_view(samples, span)[::WINDOW_SAMPLES]
     mirrored[:, span:] = mirrored[:, span - 2 : span - 66 : -1]
     pieces = np.lib.stride_tricks.sliding_window_view(mirrored, _FFT, axis=1)[:, ::_HOP]
     magnitudes = np.abs(np.fft.rfft(pieces * taper))
+    magnitudes = magnitudes.reshape(len(magnitudes), -1)
     return magnitudes.astype(np.float32, copy=False)  # numpy 1 transforms in double precision
 
 
