@@ -51,6 +51,7 @@ setup(
         "jiwer>=4,<5",
         "numpy>=1.26",
         "pyarrow>=14.0.1",
+        "pybase64>=1.4",
         "pydantic>=2.7,<3",
         "pydub>=0.25.1",
         "PyYAML>=6",

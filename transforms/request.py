@@ -6,7 +6,6 @@ Names, ranges and limits are those of the service's documents (API version
 
 from __future__ import annotations
 
-import binascii
 import json
 import unicodedata
 from collections.abc import Iterator, Mapping
@@ -15,6 +14,8 @@ from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlsplit
+
+import pybase64
 
 from transforms import codes
 from transforms.engines import is_known, is_mandarin, nearest, sample_rate_of
@@ -139,7 +140,7 @@ def json_body(
     yield json.dumps(call).encode("ascii")[:-1] + b', "Data": "'
     view = memoryview(audio)
     for start in range(0, len(view), _BASE64_SLICE_BYTES):
-        yield binascii.b2a_base64(view[start : start + _BASE64_SLICE_BYTES], newline=False)
+        yield pybase64.b64encode(view[start : start + _BASE64_SLICE_BYTES])
     yield b'"}'
 
 

@@ -9,11 +9,11 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hmac
 import re
 from typing import Final
+
+import pybase64
 
 from pipeline.service.authentication import HttpCall, SignedCall, signed_call
 from pipeline.service.parameters import RecognitionRequest, check_parameters
@@ -70,8 +70,8 @@ def check_data(request: RecognitionRequest, settings: ServiceSettings) -> bytes:
     """
     try:
         # Refuses line breaks too, as the documents do.
-        payload = base64.b64decode(request.data, validate=True)
-    except (binascii.Error, ValueError):
+        payload = pybase64.b64decode(request.data, validate=True)
+    except ValueError:
         raise ServiceFault(
             "InvalidParameter.FileEncode", "Data is not base64, or holds line breaks."
         ) from None
