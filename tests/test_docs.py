@@ -281,6 +281,18 @@ def test_costs_follow_from_the_prices() -> None:
     ]
 
 
+def test_the_page_on_cost_counts_with_the_prices() -> None:
+    prices = load_prices()
+    page = " ".join((DOCS / "cost.md").read_text("utf-8").split())
+    hour = float(prices.tiers[0].per_thousand_calls) * 3.6
+    assert f"{hour:.2f} divided by the mean length of a segment" in page
+    assert f"costs {hour / 59:.3f} in segments of 59 s and {hour / 5:.3f} in segments of 5 s" in page
+    first = prices.tiers[0].calls_below
+    assert first is not None
+    assert f"{first:,} calls in one day cost less ({prices.cost(first).normalize():f})" in page
+    assert f"than {first - 1:,} ({prices.cost(first - 1)})" in page
+
+
 def test_every_requirement_has_its_line() -> None:
     requirements = re.findall(r'^ +"([A-Za-z][\w-]*)', (ROOT / "setup.py").read_text("utf-8"), re.MULTILINE)
     assert len(requirements) > 20
