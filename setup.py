@@ -1,8 +1,8 @@
 """Beamscribe: batch transcription on Apache Beam.
 
 The packages lie at the top level, `transforms` and `pipeline`, so that
-``--setup_file`` installs both on workers. Why each dependency is here stands in
-docs/dependencies.md.
+``--setup_file`` installs both on workers; beside them lies the plugin for pytest. Why
+each dependency is here stands in docs/dependencies.md.
 """
 
 from pathlib import Path
@@ -39,6 +39,7 @@ setup(
     long_description_content_type="text/markdown",
     python_requires=">=3.10,<3.14",
     packages=["transforms", "transforms.models", "pipeline", "pipeline.service", "pipeline.configs"],
+    py_modules=["pytest_beamscribe"],
     package_dir={"pipeline.configs": "configs"},
     package_data={"": ["py.typed"], "transforms": ["models/*"], "pipeline.configs": ["*.yaml"]},
     install_requires=[
@@ -62,5 +63,9 @@ setup(
         "urllib3>=2.2,<3",
     ],
     extras_require={"benchmarks": BENCHMARKS, "sphinx": SPHINX, "test": TEST},
-    entry_points={"console_scripts": ["beamscribe=pipeline.cli:main"]},
+    entry_points={
+        "console_scripts": ["beamscribe=pipeline.cli:main"],
+        # Under the module's own name, so that a conftest may name the plugin as well.
+        "pytest11": ["pytest_beamscribe=pytest_beamscribe"],
+    },
 )

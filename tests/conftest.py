@@ -1,14 +1,16 @@
-"""What the tests of the whole share: the local service and the recordings."""
+"""What the tests of the whole share: the fixtures of the plugin under short names, and the recordings."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.service.server import LocalService
-from pipeline.service.settings import TEST_SECRET_ID, TEST_SECRET_KEY, ServiceSettings
+if TYPE_CHECKING:  # pytest is to load it first, so that it rewrites its assertions
+    from pytest_beamscribe import StartService
+
+pytest_plugins = ["pytest_beamscribe", "pytester"]
 
 HERE = Path(__file__).resolve().parent
 SHIPPED = HERE / "recordings"
@@ -16,27 +18,14 @@ SHARED = HERE.parents[1] / "shared" / "audio"
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[..., LocalService]]:
+def serve(beamscribe_service: StartService) -> StartService:
     """Starts local services with the given settings; they stop after the test."""
-    running: list[LocalService] = []
-
-    def start(**settings: object) -> LocalService:
-        service = LocalService(ServiceSettings(**settings))
-        service.start()
-        running.append(service)
-        return service
-
-    yield start
-    for service in running:
-        service.stop()
+    return beamscribe_service
 
 
 @pytest.fixture
-def local_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+def local_credentials(beamscribe_credentials: None) -> None:
     """The public test credentials of the local service, in the environment."""
-    monkeypatch.setenv("TENCENTCLOUD_SECRET_ID", TEST_SECRET_ID)
-    monkeypatch.setenv("TENCENTCLOUD_SECRET_KEY", TEST_SECRET_KEY)
-    monkeypatch.delenv("TENCENTCLOUD_TOKEN", raising=False)
 
 
 @pytest.fixture

@@ -170,10 +170,18 @@ def test_the_commands_work(block: Block, desk: Desk, monkeypatch: pytest.MonkeyP
                 assert int(end.value.code or 0) == block.exit_code
             case ["python", "-m", "pipeline", "serve", *options]:
                 assert "SentenceRecognition on this machine" in served(options)
+            case ["python", "-m", "pytest", *arguments]:
+                run_pytest(arguments)
             case ["python", script, *arguments] if script.startswith("docs/"):
                 subprocess.run([sys.executable, script, *arguments], check=True, timeout=120)
             case unknown:
                 pytest.fail(f"{block.page}, line {block.line}: no test knows the command {unknown}")
+
+
+def run_pytest(arguments: list[str]) -> None:
+    """With the plugin, as where the package is installed."""
+    command = [sys.executable, "-m", "pytest", "-p", "pytest_beamscribe", *arguments]
+    subprocess.run(command, check=True, timeout=120)
 
 
 def served(options: list[str]) -> str:
@@ -190,13 +198,22 @@ def served(options: list[str]) -> str:
 
 @pytest.mark.parametrize("block", blocks("python"))
 def test_the_code_works(block: Block, desk: Desk) -> None:
+    if block.notes:  # a file of the repository, run by a command of the page
+        assert block.text == (ROOT / block.notes[0]).read_text("utf-8")
+        return
     tree = ast.parse(block.text)
     for package in sorted(imported_packages(tree)):
         pytest.importorskip(package)
-    if block.notes:  # a file of the repository, run by a command of the page
-        assert block.text == (ROOT / block.notes[0]).read_text("utf-8")
-    else:
-        exec(compile(desk.here(block.text), f"{block.page}:{block.line}", "exec"), {"__name__": "__main__"})
+    exec(compile(desk.here(block.text), f"{block.page}:{block.line}", "exec"), {"__name__": "__main__"})
+
+
+def test_the_tests_that_are_shown_pass(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = [each.text for each in BLOCKS if each.language == "python" and "\ndef test_" in f"\n{each.text}"]
+    assert len(shown) > 2
+    path = tmp_path / "test_shown.py"
+    path.write_text("\n\n".join(shown))
+    monkeypatch.setenv("PYTHONPATH", f"{ROOT}:{DOCS / 'examples'}")
+    run_pytest([str(path)])
 
 
 def imported_packages(tree: ast.AST) -> set[str]:
@@ -294,7 +311,8 @@ def test_the_page_on_cost_counts_with_the_prices() -> None:
 
 
 def test_every_requirement_has_its_line() -> None:
-    requirements = re.findall(r'^ +"([A-Za-z][\w-]*)', (ROOT / "setup.py").read_text("utf-8"), re.MULTILINE)
+    listing = (ROOT / "setup.py").read_text("utf-8")
+    requirements = re.findall(r'^ +"([A-Za-z][\w-]*)[^:\n]*$', listing, re.MULTILINE)
     assert len(requirements) > 20
     listed = ", ".join(row[0] for row in rows_of(DOCS / "dependencies.md", starting_with="")).split(", ")
     assert set(listed) - {"package", "pocketsphinx"} == set(requirements)

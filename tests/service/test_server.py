@@ -5,11 +5,9 @@ import hashlib
 import json
 import socket
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,18 +15,13 @@ import urllib3
 from tencentcloud.common import abstract_client
 from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
 
-from pipeline.service.faults import parse_fault
 from pipeline.service.server import LocalService
 from pipeline.service.settings import ServiceSettings
+from pytest_beamscribe import StartService
 from tests.service.calls import code_of, fields_of, post, sdk_call, sdk_client, sdk_code, tone, wav
 
-Start = Callable[..., LocalService]
 PAYLOAD = wav(tone(0.2))
 FIELDS = fields_of(PAYLOAD)
-
-
-def faults(*texts: str) -> dict[str, Any]:
-    return {"faults": tuple(map(parse_fault, texts))}
 
 
 def wait_until_decided(service: LocalService) -> None:
@@ -41,8 +34,8 @@ def wait_until_decided(service: LocalService) -> None:
 # The unmodified official SDK as the client.
 
 
-def test_the_sdk_gets_a_transcript(start: Start) -> None:
-    service = start()
+def test_the_sdk_gets_a_transcript(serve: StartService) -> None:
+    service = serve()
     answer = sdk_call(sdk_client(service), {**FIELDS, "WordInfo": 1})
     assert (answer.AudioDuration, answer.WordSize) == (200, 8)
     assert answer.Result == " ".join(word.Word for word in answer.WordList)
@@ -53,8 +46,8 @@ def test_the_sdk_gets_a_transcript(start: Start) -> None:
     assert sdk_call(sdk_client(service), fields_of(wav(tone(0.2, hertz=500)))).Result != answer.Result
 
 
-def test_the_sdk_is_refused_for_each_reason(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    service = start(token="the-token")
+def test_the_sdk_is_refused_for_each_reason(serve: StartService, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = serve(token="the-token")
     client = sdk_client(service, token="the-token")
     wrong = {
         "AuthFailure.SecretIdNotFound": sdk_client(service, secret_id="AKIDother", token="the-token"),
@@ -92,9 +85,11 @@ def test_the_sdk_is_refused_for_each_reason(start: Start, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("sign_method", ["HmacSHA1", "HmacSHA256", "TC3-HMAC-SHA256"])
 @pytest.mark.parametrize("http_method", ["GET", "POST"])
-def test_the_sdk_calls_with_a_url_in_every_form(start: Start, sign_method: str, http_method: str) -> None:
-    files = start()
-    service = start()
+def test_the_sdk_calls_with_a_url_in_every_form(
+    serve: StartService, sign_method: str, http_method: str
+) -> None:
+    files = serve()
+    service = serve()
     # Not audio, but served on this machine: the download works, its content is refused.
     fields = {
         "EngSerViceType": "16k_en",
@@ -130,32 +125,32 @@ def test_the_sdk_meets_the_rate_limit() -> None:
 # The form of answers.
 
 
-def test_an_answer_has_exactly_the_documented_form(start: Start) -> None:
-    response = post(start(), FIELDS)
+def test_an_answer_has_exactly_the_documented_form(serve: StartService) -> None:
+    response = post(serve(), FIELDS)
     assert (response.status, response.headers["Content-Type"]) == (200, "application/json")
     assert parsedate_to_datetime(response.headers["Date"]).tzinfo is not None
     answer = json.loads(response.data)["Response"]
     assert set(answer) == {"Result", "AudioDuration", "WordSize", "WordList", "RequestId"}
 
 
-def test_an_error_is_status_200_with_a_request_id(start: Start) -> None:
-    response = post(start(), {**FIELDS, "Foo": 1})
+def test_an_error_is_status_200_with_a_request_id(serve: StartService) -> None:
+    response = post(serve(), {**FIELDS, "Foo": 1})
     assert (response.status, response.headers["Content-Type"]) == (200, "application/json")
     answer = json.loads(response.data)["Response"]
     assert set(answer) == {"Error", "RequestId"}
     assert set(answer["Error"]) == {"Code", "Message"}
 
 
-def test_a_clock_that_is_off_shows_in_the_date(start: Start) -> None:
-    service = start(clock_offset_s=4000.0)
+def test_a_clock_that_is_off_shows_in_the_date(serve: StartService) -> None:
+    service = serve(clock_offset_s=4000.0)
     response = post(service, {**FIELDS, "Foo": 1})
     date_s = parsedate_to_datetime(response.headers["Date"]).timestamp()
     assert date_s == pytest.approx(service.now(), abs=30)
     assert sdk_code(sdk_client(service), FIELDS) == "AuthFailure.SignatureExpire"
 
 
-def test_connections_stay_open_between_calls(start: Start) -> None:
-    service = start()
+def test_connections_stay_open_between_calls(serve: StartService) -> None:
+    service = serve()
     with urllib3.PoolManager() as pool:
         host = pool.connection_from_url(service.endpoint)
         for _ in range(3):
@@ -163,8 +158,8 @@ def test_connections_stay_open_between_calls(start: Start) -> None:
         assert host.num_connections == 1
 
 
-def test_a_body_beyond_every_limit_is_refused_not_kept(start: Start) -> None:
-    assert code_of(start(), {**FIELDS, "Data": "A" * 10_000_000}) == "RequestSizeLimitExceeded"
+def test_a_body_beyond_every_limit_is_refused_not_kept(serve: StartService) -> None:
+    assert code_of(serve(), {**FIELDS, "Data": "A" * 10_000_000}) == "RequestSizeLimitExceeded"
 
 
 @pytest.mark.parametrize(
@@ -176,8 +171,8 @@ def test_a_body_beyond_every_limit_is_refused_not_kept(start: Start) -> None:
         b"PUT / HTTP/1.1\r\n\r\n",
     ],
 )
-def test_what_is_no_call_is_not_counted(start: Start, request_bytes: bytes) -> None:
-    service = start()
+def test_what_is_no_call_is_not_counted(serve: StartService, request_bytes: bytes) -> None:
+    service = serve()
     host, _, port = service.endpoint.removeprefix("http://").partition(":")
     with socket.create_connection((host, int(port)), timeout=10) as connection:
         connection.sendall(request_bytes)
@@ -188,8 +183,8 @@ def test_what_is_no_call_is_not_counted(start: Start, request_bytes: bytes) -> N
 # Quota and faults.
 
 
-def test_the_quota_runs_out_after_the_billed_calls(start: Start) -> None:
-    service = start(calls_left=2)
+def test_the_quota_runs_out_after_the_billed_calls(serve: StartService) -> None:
+    service = serve(calls_left=2)
     silence = fields_of(wav(np.zeros(1600, np.int16)))
     codes = [code_of(service, fields) for fields in (FIELDS, silence, FIELDS, FIELDS)]
     assert codes == [None, "InvalidParameterValue.NoHumanVoice", None, "FailedOperation.UserHasNoAmount"]
@@ -204,24 +199,24 @@ def test_the_quota_runs_out_after_the_billed_calls(start: Start) -> None:
         ("code:FailedOperation.ServiceIsolate=1", "FailedOperation.ServiceIsolate"),
     ],
 )
-def test_error_faults_are_not_billed(start: Start, text: str, code: str) -> None:
-    service = start(**faults(text))
+def test_error_faults_are_not_billed(serve: StartService, text: str, code: str) -> None:
+    service = serve(faults=[text])
     assert sdk_code(sdk_client(service), FIELDS) == code
     stats = service.stats()
     assert (stats.billed, stats.refused) == (0, {code: 1})
     assert stats.faults == {text.partition("=")[0].partition(":")[0]: 1}
 
 
-def test_an_error_can_hide_behind_a_charset(start: Start) -> None:
-    service = start(**faults("charset-code:InternalError=1"))
+def test_an_error_can_hide_behind_a_charset(serve: StartService) -> None:
+    service = serve(faults=["charset-code:InternalError=1"])
     response = post(service, FIELDS)
     assert response.headers["Content-Type"] == "application/json; charset=utf-8"
     assert json.loads(response.data)["Response"]["Error"]["Code"] == "InternalError"
     assert sdk_call(sdk_client(service), FIELDS).Result is None, "the SDK takes it for a success"
 
 
-def test_a_gateway_s_page(start: Start) -> None:
-    service = start(**faults("http502=1"))
+def test_a_gateway_s_page(serve: StartService) -> None:
+    service = serve(faults=["http502=1"])
     response = post(service, FIELDS)
     assert (response.status, response.headers["Content-Type"]) == (502, "text/html")
     assert response.data.startswith(b"<html>")
@@ -229,8 +224,8 @@ def test_a_gateway_s_page(start: Start) -> None:
 
 
 @pytest.mark.parametrize("kind", ["reset", "truncate"])
-def test_answers_that_are_lost_are_billed(start: Start, kind: str) -> None:
-    service = start(**faults(f"{kind}=first:1"))
+def test_answers_that_are_lost_are_billed(serve: StartService, kind: str) -> None:
+    service = serve(faults=[f"{kind}=first:1"])
     with pytest.raises(ProtocolError) as caught:
         post(service, FIELDS)
     is_reset = isinstance(caught.value.args[1], ConnectionResetError) if len(caught.value.args) > 1 else False
@@ -239,19 +234,19 @@ def test_answers_that_are_lost_are_billed(start: Start, kind: str) -> None:
     assert code_of(service, FIELDS) is None
 
 
-def test_a_hanging_answer_is_billed_and_nothing_comes(start: Start) -> None:
-    service = start(**faults("hang:60=1"))
+def test_a_hanging_answer_is_billed_and_nothing_comes(serve: StartService) -> None:
+    service = serve(faults=["hang:60=1"])
     with pytest.raises(ReadTimeoutError):
         post(service, FIELDS, timeout_s=0.3)
     wait_until_decided(service)
     assert service.stats().billed == 1
 
 
-def test_a_slow_answer_drips_in_and_is_right(start: Start) -> None:
-    service = start(**faults("slow:0.2=1"))
+def test_a_slow_answer_drips_in_and_is_right(serve: StartService) -> None:
+    service = serve(faults=["slow:0.2=1"])
     response = post(service, FIELDS)
     assert json.loads(response.data)["Response"]["AudioDuration"] == 200
-    hanging = start(**faults("slow:600=1"))
+    hanging = serve(faults=["slow:600=1"])
     # The headers come at once, the body does not.
     with pytest.raises(HTTPError):
         post(hanging, FIELDS, timeout_s=0.3)
@@ -259,19 +254,19 @@ def test_a_slow_answer_drips_in_and_is_right(start: Start) -> None:
     assert hanging.stats().billed == 1
 
 
-def test_right_answers_in_a_wrong_dress(start: Start) -> None:
-    response = post(start(**faults("charset=1")), FIELDS)
+def test_right_answers_in_a_wrong_dress(serve: StartService) -> None:
+    response = post(serve(faults=["charset=1"]), FIELDS)
     assert response.headers["Content-Type"] == "application/json; charset=utf-8"
     assert json.loads(response.data)["Response"]["Result"]
-    empty = json.loads(post(start(**faults("empty=1")), FIELDS).data)["Response"]
+    empty = json.loads(post(serve(faults=["empty=1"]), FIELDS).data)["Response"]
     assert (empty["Result"], "Error" in empty) == (None, False)
     with pytest.raises(ValueError, match="Expecting value"):
-        json.loads(post(start(**faults("notjson=1")), FIELDS).data)
+        json.loads(post(serve(faults=["notjson=1"]), FIELDS).data)
 
 
-def test_the_same_seed_plans_the_same_faults(start: Start) -> None:
+def test_the_same_seed_plans_the_same_faults(serve: StartService) -> None:
     def codes(seed: int) -> list[str | None]:
-        service = start(seed=seed, **faults("throttle=0.3", "internal=0.3"))
+        service = serve(seed=seed, faults=["throttle=0.3", "internal=0.3"])
         return [code_of(service, FIELDS) for _ in range(20)]
 
     assert codes(1) == codes(1)
@@ -281,8 +276,8 @@ def test_the_same_seed_plans_the_same_faults(start: Start) -> None:
 # Statistics and life.
 
 
-def test_each_call_is_remembered(start: Start) -> None:
-    service = start()
+def test_each_call_is_remembered(serve: StartService) -> None:
+    service = serve()
     post(service, FIELDS)
     post(service, {**FIELDS, "DataLen": 1})
     good, bad = service.received
@@ -292,8 +287,8 @@ def test_each_call_is_remembered(start: Start) -> None:
     assert (bad.code, bad.billed, bad.payload_sha256) == ("InvalidParameter.ErrorContentlength", False, None)
 
 
-def test_statistics_are_told_at_an_address(start: Start) -> None:
-    service = start()
+def test_statistics_are_told_at_an_address(serve: StartService) -> None:
+    service = serve()
     for _ in range(2):
         post(service, FIELDS)
     # A call is in flight until its thread has done with it, a moment after its answer has come.
@@ -308,8 +303,8 @@ def test_statistics_are_told_at_an_address(start: Start) -> None:
     assert stats["first_arrival_s"] <= stats["last_arrival_s"]
 
 
-def test_many_callers_at_once_get_their_own_answers(start: Start) -> None:
-    service = start(latency_ms=(20.0, 60.0))
+def test_many_callers_at_once_get_their_own_answers(serve: StartService) -> None:
+    service = serve(latency_ms=(20.0, 60.0))
     payloads = [wav(tone(0.1, hertz=300 + 10 * index)) for index in range(40)]
 
     def text_of(payload: bytes) -> str:
@@ -322,10 +317,10 @@ def test_many_callers_at_once_get_their_own_answers(start: Start) -> None:
     assert service.stats().max_in_flight > 1
 
 
-def test_a_scripted_service(start: Start, tmp_path: Path) -> None:
+def test_a_scripted_service(serve: StartService, tmp_path: Path) -> None:
     path = tmp_path / "script.json"
     path.write_text('[{"text": "你好 world"}, {"code": "FailedOperation.ErrorRecognize"}]', encoding="utf-8")
-    service = start(recognizer="script", script_path=str(path))
+    service = serve(recognizer="script", script_path=str(path))
     assert sdk_call(sdk_client(service), FIELDS).Result == "你好 world"
     assert code_of(service, FIELDS) == "FailedOperation.ErrorRecognize"
     assert service.stats().billed == 1
