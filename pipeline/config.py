@@ -284,6 +284,12 @@ class Output(_Section):
         gt=0,
         description="A part file is closed, and its rows can be read, so long after its first row.",
     )
+    progress_seconds: float = Field(
+        default=30.0,
+        ge=0.1,
+        description="Time between lines of progress where there is no terminal, between samples of "
+        "`--json-log`, and between savings of a run's timeline.",
+    )
 
 
 class Config(_Section):

@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from pipeline.outcome import ExitCode
+from pipeline.run_record import record_text
 from transforms import codes
 from transforms.addresses import parse_crc32c
 from transforms.folders import OutputError, dataset_folder
@@ -182,7 +183,7 @@ def finish_settling(output: str, now: datetime) -> None:
         if record["ended_at"] is None and record["exit_code"] is not None:
             settle(output, record["run_id"], ended_runs(output))
             finished = {**record, "ended_at": now.isoformat()}
-            text = json.dumps(finished, ensure_ascii=False, indent=2) + "\n"
+            text = record_text(finished)
             dataset_folder(output, "runs").put(f"{record['run_id']}.json", text.encode("utf-8"))
 
 

@@ -39,7 +39,7 @@ def build(pipeline: beam.Pipeline, job: Job) -> None:
     From the found recordings to the written segments is one fused stage: audio is
     made and used up in it. Only addresses go in, and only texts come out.
     """
-    recordings = pipeline | "Find recordings" >> FindRecordings(job.sources, job.skipping)
+    recordings = pipeline | "Find recordings" >> FindRecordings(job.sources, job.skipping, job.coordination)
     cut = recordings | "Normalize and cut" >> NormalizeAndCut(job.cutting)
     heard = cut.segments | "Recognize" >> Recognize(job.recognition)
     whole = {

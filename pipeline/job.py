@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from decimal import Decimal
@@ -18,6 +19,7 @@ from pipeline.finished import continues_a_run, ended_runs, finish_settling, fini
 from pipeline.graph import Job, build
 from pipeline.job_settings import Places, Request, job_of, shaping_of
 from pipeline.outcome import ExitCode
+from pipeline.progress import Course
 from pipeline.run_record import RunCounts, RunRecord, new_run_id, write_record
 from pipeline.runner import beam_options, counts_of, runner_of, workers_of
 from pipeline.signals import stopping_on_signals
@@ -30,6 +32,8 @@ from pipeline.state import (
     prove_writable,
     state_folder,
 )
+from pipeline.timeline import Timeline
+from pipeline.watching import Watch, Watcher
 from transforms.client import SentenceClient
 from transforms.credentials import EnvironmentCredentials
 from transforms.folders import OutputError
@@ -51,8 +55,15 @@ def utc_now() -> datetime:
     return datetime.now(timezone.utc)
 
 
-def run(request: Request, *, now: Callable[[], datetime] = utc_now) -> RunRecord:
+def run(
+    request: Request, *, watchers: Sequence[Watcher] = (), now: Callable[[], datetime] = utc_now
+) -> RunRecord:
     """Transcribe what the request names and is not transcribed yet; the record tells how it ended.
+
+    Args:
+        request: what is asked for.
+        watchers: who wants to know how far it is.
+        now: the wall clock.
 
     Raises:
         UsageError: nothing was started.
@@ -88,10 +99,12 @@ def run(request: Request, *, now: Callable[[], datetime] = utc_now) -> RunRecord
         SentenceClient(job.recognition.client, EnvironmentCredentials()).close()
         write_record(request.output, record)
         stop = StopSignal(places.coordination)
+        watch = _watch(request, record, places.coordination, stop, watchers, now())
         with stopping_on_signals(stop):
-            counts = _run_graph(job, options, stop)
+            with watch:
+                counts = _run_graph(job, options, stop)
             reason = stop.reason()
-            ended = ended_record(record, counts, reason, now())
+            ended = replace(ended_record(record, counts, reason, now()), timeline=watch.timeline())
             _settle(request, ended, reason, state)
     return ended
 
@@ -134,6 +147,24 @@ def exit_code(counts: RunCounts | None, reason: StopReason | None) -> ExitCode:
         counts.unaccounted_channels,
     )
     return ExitCode.SOME_FAILED if any(failed) else ExitCode.DONE
+
+
+def _watch(
+    request: Request,
+    record: RunRecord,
+    coordination: Path,
+    stop: StopSignal,
+    watchers: Sequence[Watcher],
+    begun_at: datetime,
+) -> Watch:
+    """Watches the run for those who want to know, and for its record."""
+
+    def save(timeline: Timeline) -> None:
+        write_record(request.output, replace(record, timeline=timeline))
+
+    config = request.config
+    course = Course(begun_at.isoformat(), time.monotonic(), config.recognition.requests_per_second)
+    return Watch(coordination, course, stop, watchers, save=save, save_seconds=config.output.progress_seconds)
 
 
 def _skipping(request: Request, places: Places) -> Skipping | None:

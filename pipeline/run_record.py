@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime, timezone
+from typing import Any
 
+from pipeline.timeline import Timeline
 from transforms.folders import dataset_folder
 
 
@@ -64,6 +66,7 @@ class RunRecord:
         counts: None while the run goes on, and where the job broke before it could tell.
         cost: of the billed calls, in ``currency``, as a decimal number.
         stopped: why the run ended early; None where it did not.
+        timeline: what happened when; None where nothing had been counted yet.
     """
 
     run_id: str
@@ -75,12 +78,22 @@ class RunRecord:
     cost: str | None = None
     currency: str | None = None
     stopped: str | None = None
+    timeline: Timeline | None = None
 
     def as_json(self) -> str:
         """The text of the file."""
-        columns = asdict(self)
+        columns = asdict(replace(self, timeline=None))
         counts = columns.pop("counts") or dict.fromkeys(each.name for each in fields(RunCounts))
-        return json.dumps({**columns, **counts}, ensure_ascii=False, indent=2) + "\n"
+        columns["timeline"] = None if self.timeline is None else self.timeline.as_json()
+        return record_text({**columns, **counts})
+
+
+def record_text(record: Mapping[str, Any]) -> str:
+    """The text of a file of ``runs/``: a line for each key, its timeline on one at the end."""
+    timeline = json.dumps(record.get("timeline"), ensure_ascii=False, separators=(",", ":"))
+    others = {name: value for name, value in record.items() if name != "timeline"}
+    text = json.dumps(others, ensure_ascii=False, indent=2).removesuffix("\n}")
+    return f'{text},\n  "timeline": {timeline}\n}}\n'
 
 
 def new_run_id(now: datetime) -> str:

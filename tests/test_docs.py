@@ -31,6 +31,7 @@ from pipeline.service.faults import FaultKind
 from pipeline.service.server import LocalService
 from pipeline.service.settings import TEST_SECRET_ID, TEST_SECRET_KEY, ServiceSettings
 from pipeline.state import STATE_FOLDER
+from pipeline.timeline import Timeline
 from transforms import codes
 from transforms.parts import create_dataset
 from transforms.schemas import Table, columns_markdown, schema_of
@@ -262,12 +263,23 @@ def test_the_columns_are_those_of_the_schemas(table: Table) -> None:
 
 def test_the_page_of_the_dataset_knows_every_key_of_a_run_and_every_code() -> None:
     text = (DOCS / "dataset.md").read_text("utf-8")
-    _, _, runs = text.partition("## runs")
+    runs = text.partition("## runs")[2].partition("\n## ")[0]
     keys = {field.name for kind in (RunRecord, RunCounts) for field in fields(kind)} - {"counts"}
     assert set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\|([^|]*)\|", runs, re.MULTILINE)))) == keys
     constants = {name: value for name, value in vars(codes).items() if re.fullmatch(r"[A-Z][A-Z_]+", name)}
     own = {value for value in constants.values() if isinstance(value, str)}
     assert own <= set(re.findall(r"`(\w+)`", text))
+
+
+def test_the_page_of_the_dataset_knows_every_key_of_a_timeline() -> None:
+    told = (DOCS / "dataset.md").read_text("utf-8").partition("## The timeline of a run")[2]
+    keys, columns = (
+        set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\|([^|]*)\|", table, re.MULTILINE)[2:])))
+        for table in re.findall(r"(?:^\|.*\n)+", told, re.MULTILINE)
+    )
+    timeline = Timeline("2026-01-01T00:00:00+00:00").as_json()
+    assert (keys, columns) == (set(timeline), set(timeline["buckets"]))
+    assert all(f"`{name}`" in told for name in timeline["latency"])
 
 
 def test_hugging_face_can_read_a_table_without_rows(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -22,6 +23,8 @@ from transforms.client import PreparedCall
 from transforms.codes import Verdict
 from transforms.errors import MissingCredentialsError
 from transforms.limiter import Limiter
+from transforms.meter import Doing, Meter
+from transforms.reading import Reading
 from transforms.retry import Action, CallHistory, Decision, RetryPolicy, RetryQuota, charged, decide
 from transforms.stopping import StopReason, StopSignal
 from transforms.watch import Watch
@@ -57,14 +60,45 @@ class Tally:
     Attributes:
         calls: requests sent, refused ones included.
         billed: those answered, or possibly recognized without an answer reaching us.
+        answered: those that brought text.
+        throttled: those refused for frequency.
         throttled_seconds: waited because the service refused for frequency.
+        quota_wait_seconds: waited for the permits.
+        call_seconds: from sending to what came back.
+        pause_seconds: waited before repeats.
         retried: the code of every error that was followed by another call.
     """
 
     calls: int = 0
     billed: int = 0
+    answered: int = 0
+    throttled: int = 0
     throttled_seconds: float = 0.0
+    quota_wait_seconds: float = 0.0
+    call_seconds: float = 0.0
+    pause_seconds: float = 0.0
     retried: list[str] = field(default_factory=list)
+
+    @property
+    def throttled_ms(self) -> int:
+        """Whole milliseconds, so that sums of sums agree."""
+        return round(self.throttled_seconds * 1000)
+
+    @property
+    def counts(self) -> Reading:
+        """What it adds to the counts of the run."""
+        return Reading(
+            calls_started=self.calls,
+            calls=self.calls,
+            calls_answered=self.answered,
+            calls_throttled=self.throttled,
+            billed_calls=self.billed,
+            throttled_ms=self.throttled_ms,
+            quota_wait_ms=round(self.quota_wait_seconds * 1000),
+            call_ms=round(self.call_seconds * 1000),
+            pause_ms=round(self.pause_seconds * 1000),
+            retries=Counter(self.retried),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +137,7 @@ class Caller:
         policy: how often and how long.
         quota: how many repeats all calls together may spend.
         budget: the wall before the bill; None for none.
+        meter: counts what goes on while it does; None where nobody watches.
         uniform: draws from [0, 1), for the jitter.
         clock_us: microseconds since 1970 UTC.
     """
@@ -116,6 +151,7 @@ class Caller:
         quota: RetryQuota,
         *,
         budget: Budget | None = None,
+        meter: Meter | None = None,
         uniform: Callable[[], float] = random.random,
         clock_us: Callable[[], int] = now_us,
     ) -> None:
@@ -125,6 +161,7 @@ class Caller:
         self._policy = policy
         self._quota = quota
         self._budget = budget
+        self._meter = meter or Meter()
         self._uniform = uniform
         self._clock_us = clock_us
         self._watch = Watch()
@@ -137,7 +174,9 @@ class Caller:
         error: ServiceError | None = None
         throttled = False
         while not self._stopped():
-            waited = self._limiter.acquire(self._stopped)
+            with self._meter.span(Doing.WAITING):
+                waited = self._limiter.acquire(self._stopped)
+            tally.quota_wait_seconds += waited
             tally.throttled_seconds += waited if throttled else 0.0
             if self._stopped() or not self._reserve():
                 break
@@ -152,14 +191,17 @@ class Caller:
                 self._quota.succeeded(history)
                 self._note(Watch.answered)
                 return self._reply(Ending.ANSWERED, tally, answer=answer)
-            decision = self._judge(history, error)
+            decision = self._judge(history, error, tally)
             if decision.action is not Action.RETRY:
                 return self._give_up(decision, error, tally)
             history = history.after(error.code, decision.verdict)
             throttled = decision.verdict is Verdict.THROTTLED
             tally.throttled_seconds += decision.delay_seconds if throttled else 0.0
+            tally.pause_seconds += decision.delay_seconds
             tally.retried.append(error.code)
-            self._stop.wait(decision.delay_seconds)
+            self._meter.add(Reading(retries={error.code: 1}))
+            with self._meter.span(Doing.PAUSING):
+                self._stop.wait(decision.delay_seconds)
         return self._reply(Ending.STOPPED, tally, error=error, retryable=True)
 
     def _stopped(self) -> bool:
@@ -180,26 +222,34 @@ class Caller:
     def _send(self, call: PreparedCall, tally: Tally) -> Answer:
         """One call, counted, and settled with the budget: what was not billed is given back."""
         billed = True  # until it is known that it was not
+        sent = True
+        self._meter.add(Reading(calls_started=1))
         try:
-            answer = self._transport.send(call)
-            tally.calls += 1
+            with self._meter.span(Doing.CALLING) as span:
+                answer = self._transport.send(call)
+            tally.answered += 1
+            self._meter.answered(span.seconds)
         except MissingCredentialsError:
-            billed = False
+            sent = billed = False
             raise
         except ServiceError as error:
-            tally.calls += 1
             billed = error.possibly_billed
             raise
         finally:
+            tally.calls += sent
             tally.billed += billed
+            tally.call_seconds += span.seconds
+            self._meter.add(Reading(calls=sent, billed_calls=billed))
             if self._budget is not None and not billed:
                 self._budget.release()
         return answer
 
-    def _judge(self, history: CallHistory, error: ServiceError) -> Decision:
+    def _judge(self, history: CallHistory, error: ServiceError, tally: Tally) -> Decision:
         decision = decide(self._policy, history, error.code, error.message, uniform=self._uniform())
         if decision.verdict is Verdict.THROTTLED:
             self._limiter.refused()
+            tally.throttled += 1
+            self._meter.add(Reading(calls_throttled=1))
         return charged(decision, self._quota)
 
     def _give_up(self, decision: Decision, error: ServiceError, tally: Tally) -> Reply:

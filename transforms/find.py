@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import apache_beam as beam
-from apache_beam.metrics import Metrics
 from apache_beam.pvalue import PBegin, PCollection
 
+from transforms.beam_counts import count
 from transforms.known import Skipping, Standing
 from transforms.listing import Sources, list_recordings
+from transforms.meter_files import borrowed_meter, give_back_meter
+from transforms.reading import Reading
 from transforms.records import Recording
+
+_AT_ONCE = 500
+"""Recordings that are counted at once: one by one would take longer than finding them."""
 
 
 class FindRecordings(beam.PTransform):
@@ -24,20 +31,22 @@ class FindRecordings(beam.PTransform):
     Args:
         sources: what to list; `check_sources` tells beforehand whether it can be.
         skipping: recordings that need no reading; None reads all.
+        coordination: the folder that the processes of the run share; None where nobody
+            watches.
     """
 
-    def __init__(self, sources: Sources, skipping: Skipping | None = None) -> None:
+    def __init__(
+        self, sources: Sources, skipping: Skipping | None = None, coordination: Path | None = None
+    ) -> None:
         super().__init__()
-        self._sources = sources
-        self._skipping = skipping
+        self._list = _ListRecordings(sources, skipping, coordination)
 
     def expand(self, pbegin: PBegin) -> PCollection[Recording]:
         """Wire the steps."""
         return (
             pbegin
             | "Sources" >> beam.Impulse()
-            | "List recordings"
-            >> beam.ParDo(_ListRecordings(self._sources, self._skipping)).with_output_types(Recording)
+            | "List recordings" >> beam.ParDo(self._list).with_output_types(Recording)
             | "Spread over workers" >> beam.Reshuffle().with_output_types(Recording)
         )
 
@@ -49,13 +58,13 @@ class _ListRecordings(beam.DoFn):
     hold bytes that are not UTF-8, which Beam's coders for text refuse.
     """
 
-    def __init__(self, sources: Sources, skipping: Skipping | None) -> None:
+    def __init__(self, sources: Sources, skipping: Skipping | None, coordination: Path | None) -> None:
         self._sources = sources
         self._skipping = skipping
-        self._skipped = Metrics.counter("beamscribe", "recordings_skipped")
-        self._still_failing = Metrics.counter("beamscribe", "recordings_still_failing")
-        self._found = Metrics.counter("beamscribe", "recordings_found")
-        self._others = Metrics.counter("beamscribe", "other_files")
+        self._coordination = coordination
+
+    def setup(self) -> None:
+        self._meter = borrowed_meter(self._coordination)
 
     def process(self, _: bytes) -> Iterator[Recording]:
         """List them all.
@@ -64,12 +73,33 @@ class _ListRecordings(beam.DoFn):
             UsageError: a mistake in a manifest, for which `check_sources` looks beforehand.
         """
         known = None if self._skipping is None else self._skipping.open()
-        for recording in list_recordings(self._sources, on_other=self._others.inc):
-            self._found.inc()
+        met: Counter[Standing | None] = Counter()  # None is a file that is no recording
+
+        def other(files: int) -> None:
+            met[None] += files
+
+        for recording in list_recordings(self._sources, on_other=other):
             standing = Standing.NEW if known is None else known(recording)
+            met[standing] += 1
+            if met.total() >= _AT_ONCE:
+                self._count(met)
             if standing is Standing.NEW:
                 yield recording
-            elif standing is Standing.DONE:
-                self._skipped.inc()
-            else:
-                self._still_failing.inc()
+        self._count(met)
+        self._meter.meter.add(Reading(recordings_listed=1))
+        self._meter.write()
+
+    def teardown(self) -> None:
+        give_back_meter(self._meter)
+
+    def _count(self, met: Counter[Standing | None]) -> None:
+        """Count what was met, here and in Beam's counters, and forget it."""
+        counts = Reading(
+            recordings_found=met.total() - met[None],
+            recordings_skipped=met[Standing.DONE],
+            recordings_still_failing=met[Standing.FAILING],
+            other_files=met[None],
+        )
+        self._meter.meter.add(counts)
+        count(counts)
+        met.clear()

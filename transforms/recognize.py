@@ -11,16 +11,16 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import apache_beam as beam
-from apache_beam.metrics import Metrics
 
 from transforms import formats, request
 from transforms.answer_book import AnswerBook, borrowed_book, give_back
+from transforms.beam_counts import count
 from transforms.budget import Budget
 from transforms.calling import Caller, Ending, Reply, Tally
 from transforms.client import ClientSettings, PreparedCall, SentenceClient
@@ -29,7 +29,9 @@ from transforms.crew import CrewFn, Output, or_dead_letter
 from transforms.encode import encode
 from transforms.folders import OutputError
 from transforms.limiter import HostLimiter
+from transforms.meter_files import borrowed_meter, give_back_meter
 from transforms.pace import PacePolicy
+from transforms.reading import Reading
 from transforms.records import Failure, Segment, Span, Stage, Utterance
 from transforms.request import RequestParameters
 from transforms.retry import RetryPolicy, RetryQuota
@@ -76,11 +78,10 @@ class RecognizeSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What came of a segment, with the count of its calls."""
+    """What came of a segment, with all that is counted of it."""
 
     value: Utterance | Failure | Span
-    tally: Tally
-    reused: bool = False
+    counts: Reading
 
 
 class RecognizeFn(CrewFn[Segment, Settled]):
@@ -89,7 +90,6 @@ class RecognizeFn(CrewFn[Segment, Settled]):
     def __init__(self, settings: RecognizeSettings) -> None:
         super().__init__(threads=settings.concurrency, ahead=0)
         self._settings = settings
-        self._count = _Counters()
 
     def setup(self) -> None:
         """Make what is live: client, limiter, stop signal, crew."""
@@ -97,6 +97,8 @@ class RecognizeFn(CrewFn[Segment, Settled]):
         settings = self._settings
         stop = StopSignal(settings.coordination)
         self._stop = stop
+        self._meter = borrowed_meter(settings.coordination)
+        self._meter.meter.follow_segments()
         self._limiter = HostLimiter(settings.coordination, settings.pace)
         self._client = SentenceClient(settings.client, EnvironmentCredentials())
         self._encoding = threading.BoundedSemaphore(os.cpu_count() or 1)
@@ -106,7 +108,13 @@ class RecognizeFn(CrewFn[Segment, Settled]):
             self._book = borrowed_book(settings.state, settings.coordination)
             self._budget = Budget(settings.state, settings.max_calls)
         self._caller = Caller(
-            self._client, self._limiter, stop, settings.retry, RetryQuota(), budget=self._budget
+            self._client,
+            self._limiter,
+            stop,
+            settings.retry,
+            RetryQuota(),
+            budget=self._budget,
+            meter=self._meter.meter,
         )
 
     def teardown(self) -> None:
@@ -114,6 +122,7 @@ class RecognizeFn(CrewFn[Segment, Settled]):
         if self._crew.busy:
             self._stop.stop(StopReason(JOB_BROKE, "the job broke while calls were in flight"))
         super().teardown()
+        give_back_meter(self._meter)
         self._client.close()
         self._limiter.close()
         if self._book is not None:
@@ -127,17 +136,18 @@ class RecognizeFn(CrewFn[Segment, Settled]):
 
     def outputs(self, result: Settled) -> Iterator[Output]:
         """An utterance, a failure, or the span of a segment that was never called."""
-        self._count.add(result.tally)
-        self._count.reused.inc(result.reused)
+        count(result.counts)
         if isinstance(result.value, Utterance):
-            self._count.recognized.inc()
             yield Output(result.value)
         elif isinstance(result.value, Failure):
-            self._count.failed.inc()
             yield Output(result.value, FAILURES)
         else:
-            self._count.unanswered.inc()
             yield Output(result.value, UNANSWERED)
+
+    def finish_bundle(self) -> Iterator[Any]:
+        """Hand all on; what was counted can be seen then."""
+        yield from super().finish_bundle()
+        self._meter.write()
 
     def _settle(self, span: Span, key: bytes | None, parcel: list[Segment]) -> Settled:
         reply = Reply(Ending.STOPPED, Tally())
@@ -149,7 +159,23 @@ class RecognizeFn(CrewFn[Segment, Settled]):
             return result_of(heard, reply)
 
         value = or_dead_letter(call, stage=Stage.RECOGNIZE, bury=partial(failure_of, span))
-        return Settled(value, reply.tally, reply.reused)
+        return Settled(value, self._counted(span, value, reply) + reply.tally.counts)
+
+    def _counted(self, span: Span, value: Utterance | Failure | Span, reply: Reply) -> Reading:
+        """What its end adds to the counts of the run; of its calls the meter knows."""
+        meter = self._meter.meter
+        counts = Reading(
+            segments_recognized=isinstance(value, Utterance),
+            segments_failed=isinstance(value, Failure),
+            segments_unanswered=isinstance(value, Span),
+            reused_answers=reply.reused,
+            recordings_done=meter.settled((span.audio_uri, span.channel), called=value is not span),
+        )
+        if isinstance(value, Failure):
+            counts = replace(counts, failures={value.code: 1})
+            self._meter.failed(value)
+        meter.add(replace(counts, throttled_ms=reply.tally.throttled_ms))
+        return counts
 
     def _reply_for(self, key: bytes | None, parcel: list[Segment]) -> Reply:
         """The reply for the segment in the parcel, which alone holds its sound: it is let go when encoded."""
@@ -237,23 +263,3 @@ def _voice_format(segment: Segment, settings: RecognizeSettings) -> str:
     if settings.voice_format != formats.AUTO:
         return settings.voice_format
     return formats.choose_format(segment.sound.samples, segment.span.sample_rate, settings.max_payload_bytes)
-
-
-class _Counters:
-    """Beam's counters; incremented on the bundle's thread, elsewhere they vanish."""
-
-    def __init__(self) -> None:
-        self.recognized = Metrics.counter("beamscribe", "segments_recognized")
-        self.failed = Metrics.counter("beamscribe", "segments_failed")
-        self.reused = Metrics.counter("beamscribe", "reused_answers")
-        self.unanswered = Metrics.counter("beamscribe", "segments_unanswered")
-        self._calls = Metrics.counter("beamscribe", "calls")
-        self._billed = Metrics.counter("beamscribe", "billed_calls")
-        self._throttled_ms = Metrics.counter("beamscribe", "throttled_ms")
-
-    def add(self, tally: Tally) -> None:
-        self._calls.inc(tally.calls)
-        self._billed.inc(tally.billed)
-        self._throttled_ms.inc(round(tally.throttled_seconds * 1000))
-        for code in tally.retried:
-            Metrics.counter("beamscribe.retries", code).inc()

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import apache_beam as beam
 
 from transforms.addresses import is_http
 from transforms.answer_book import AnswerBook, borrowed_book, give_back
+from transforms.beam_counts import count
 from transforms.crew import CrewFn, Output, or_dead_letter
 from transforms.cut_recording import CutRecording, PassedOn, cut_recording, failure_of, pass_on
 from transforms.cut_settings import CutSettings
@@ -24,6 +26,9 @@ from transforms.cut_source import cut_source
 from transforms.decode_pool import DecodePool
 from transforms.folders import OutputError
 from transforms.hold import BYTES_PER_SAMPLE, allow_many_files
+from transforms.meter import Doing
+from transforms.meter_files import borrowed_meter, give_back_meter
+from transforms.reading import Reading
 from transforms.records import Extent, Failure, Recording, Segment, Stage
 from transforms.stopping import OUTPUT_FAILED, StopReason, StopSignal
 
@@ -31,22 +36,26 @@ EXTENTS = "extents"
 FAILURES = "failures"
 
 
-class NormalizeAndCutFn(CrewFn[Recording, "CutRecording | PassedOn | Failure | None"]):
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What came of a recording, None if the run was stopped, with all that is counted of it."""
+
+    value: CutRecording | PassedOn | Failure | None
+    counts: Reading
+
+
+class NormalizeAndCutFn(CrewFn[Recording, Cut]):
     """Decodes recordings on threads of its own; see `NormalizeAndCut`."""
 
     def __init__(self, settings: CutSettings) -> None:
         super().__init__(threads=settings.threads, ahead=settings.threads)
         self._settings = settings
-        self._read = beam.metrics.Metrics.counter("beamscribe", "recordings_read")
-        self._samples_ms = beam.metrics.Metrics.counter("beamscribe", "audio_ms")
-        self._speech_ms = beam.metrics.Metrics.counter("beamscribe", "speech_ms")
-        self._failed = beam.metrics.Metrics.counter("beamscribe", "recordings_failed")
-        self._left = beam.metrics.Metrics.counter("beamscribe", "recordings_not_started")
 
     def setup(self) -> None:
         """Open the stop signal and hire the crew; decode processes start with its first recordings."""
         super().setup()
         allow_many_files()
+        self._meter = borrowed_meter(self._settings.coordination)
         self._pool: DecodePool | None = None
         if self._settings.isolated:
             self._pool = DecodePool(
@@ -60,39 +69,54 @@ class NormalizeAndCutFn(CrewFn[Recording, "CutRecording | PassedOn | Failure | N
     def teardown(self) -> None:
         """Dismiss the crew, end its processes, give the record back."""
         super().teardown()
+        give_back_meter(self._meter)
         if self._pool is not None:
             self._pool.close()
         if self._book is not None:
             give_back(self._book)
 
-    def task(self, element: Recording) -> Callable[[], CutRecording | PassedOn | Failure | None]:
+    def task(self, element: Recording) -> Callable[[], Cut]:
         """Cut the recording, or bury it."""
-        return partial(
-            or_dead_letter,
-            partial(self._cut, element),
-            stage=Stage.DECODE,
-            bury=partial(failure_of, element, self._settings),
-        )
+        return partial(self._cut_or_bury, element)
 
-    def outputs(self, result: CutRecording | PassedOn | Failure | None) -> Iterator[Output]:
+    def outputs(self, result: Cut) -> Iterator[Output]:
         """Segments, then the extents of their channels; or the failure."""
-        if result is None:
-            self._left.inc()
+        count(result.counts)
+        if result.value is None:
             return
-        if isinstance(result, Failure):
-            self._failed.inc()
-            yield Output(result, FAILURES)
+        if isinstance(result.value, Failure):
+            yield Output(result.value, FAILURES)
             return
-        self._read.inc()
-        for segment in result.segments():
+        for segment in result.value.segments():
             yield Output(segment)
-        for extent in result.extents:
-            self._samples_ms.inc(extent.duration_samples * 1000 // extent.sample_rate)
-            self._speech_ms.inc(extent.speech_samples * 1000 // extent.sample_rate)
+        for extent in result.value.extents:
             yield Output(extent, EXTENTS)
-        if result.damage is not None:
-            self._failed.inc()
-            yield Output(result.damage, FAILURES)
+        if result.value.damage is not None:
+            yield Output(result.value.damage, FAILURES)
+
+    def finish_bundle(self) -> Iterator[Any]:
+        """Hand all on; what was counted can be seen then."""
+        yield from super().finish_bundle()
+        self._meter.write()
+
+    def _cut_or_bury(self, recording: Recording) -> Cut:
+        meter = self._meter.meter
+        with meter.span(Doing.DECODING) as span:
+            value = or_dead_letter(
+                partial(self._cut, recording),
+                stage=Stage.DECODE,
+                bury=partial(failure_of, recording, self._settings),
+            )
+        counts = _counts_of(value)
+        if isinstance(value, CutRecording | PassedOn):
+            channels = [(extent.audio_uri, extent.channel) for extent in value.extents]
+            counts += Reading(recordings_done=meter.cut(channels, counts.segments_cut))
+        failure = value if isinstance(value, Failure | None) else value.damage
+        if failure is not None:
+            counts += Reading(recordings_failed=1, failures={failure.code: 1})
+            self._meter.failed(failure)
+        meter.add(counts)
+        return Cut(value, counts + Reading(decode_ms=round(span.seconds * 1000)))
 
     def _cut(self, recording: Recording) -> CutRecording | PassedOn | None:
         if self._stop.reason() is not None:
@@ -110,6 +134,21 @@ class NormalizeAndCutFn(CrewFn[Recording, "CutRecording | PassedOn | Failure | N
         except OSError as error:  # of this machine: what a recording can do wrong is a RecordingError
             self._stop.stop(_short_of(error, recording))
         return None
+
+
+def _counts_of(value: CutRecording | PassedOn | Failure | None) -> Reading:
+    """What a recording adds to the counts of the run, but for its failure."""
+    if value is None:
+        return Reading(recordings_not_started=1)
+    if isinstance(value, Failure):
+        return Reading(recordings_done=1)
+    return Reading(
+        recordings_read=1,
+        recordings_damaged=value.damage is not None,
+        segments_cut=sum(extent.segments for extent in value.extents),
+        audio_ms=sum(extent.duration_samples * 1000 // extent.sample_rate for extent in value.extents),
+        speech_ms=sum(extent.speech_samples * 1000 // extent.sample_rate for extent in value.extents),
+    )
 
 
 def _short_of(error: OSError, recording: Recording) -> StopReason:

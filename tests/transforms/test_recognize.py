@@ -8,6 +8,7 @@ from transforms.answer import Answer, HeardWord, ServiceError
 from transforms.calling import Ending, Reply, Tally
 from transforms.client import ClientSettings
 from transforms.pace import PacePolicy
+from transforms.reading import Reading
 from transforms.recognize import RecognizeFn, RecognizeSettings, Settled
 from transforms.records import Failure, Segment, Span, Stage, Utterance
 from transforms.request import RequestParameters
@@ -58,7 +59,7 @@ def test_audio_or_an_address_is_called_for_and_answered(url, tmp_path, serve, lo
         assert (output.value.code, output.tag) == ("FailedOperation.ErrorDownFile", "failures")
     else:
         assert isinstance(output.value, Utterance)
-        assert (output.value.span, output.tag, settled.tally.calls) == (span, None, 1)
+        assert (output.value.span, output.tag, settled.counts.calls) == (span, None, 1)
         assert service.received[0].data_len == 44 + 3200
 
 
@@ -66,7 +67,7 @@ def test_each_result_goes_to_its_own_output(tmp_path):
     fn = RecognizeFn(settings_for(tmp_path))
     failure = Failure("/a.wav", Stage.RECOGNIZE, "InternalError", "why", True)
     tags = {
-        type(value).__name__: [output.tag for output in fn.outputs(Settled(value, Tally()))]
+        type(value).__name__: [output.tag for output in fn.outputs(Settled(value, Reading()))]
         for value in (Utterance(SPAN, "", (), "", 1, 0), failure, SPAN)
     }
     assert tags == {"Utterance": [None], "Failure": ["failures"], "Span": ["unanswered"]}

@@ -81,7 +81,7 @@ def test_nothing_is_read_once_the_run_stops(tmp_path):
     fn.setup()
     StopSignal(tmp_path).stop(StopReason("Interrupted", "told to"))
     result = fn.task(recording(tmp_path / "gone.wav"))()
-    assert result is None
+    assert result.value is None
     assert list(fn.outputs(result)) == []
     fn.teardown()
 
@@ -106,7 +106,7 @@ def test_what_the_machine_lacks_stops_the_run_and_says_what_to_do(
     monkeypatch.setattr("transforms.segmenting.cut_recording", cut)
     fn = NormalizeAndCutFn(settings_for(tmp_path))
     fn.setup()
-    assert fn.task(recording(tmp_path / "a.wav"))() is None
+    assert fn.task(recording(tmp_path / "a.wav"))().value is None
     reason = StopSignal(tmp_path).reason()
     assert reason is not None
     assert (reason.code, advice in reason.message) == (code, True)
@@ -154,7 +154,7 @@ def test_decoding_goes_on_in_processes_unless_told_otherwise(isolated, tmp_path,
     settings = settings_for(tmp_path, isolated=isolated, max_hours=7.0, detector="energy")
     fn = NormalizeAndCutFn(settings)
     fn.setup()
-    result = fn.task(recording(tmp_path / "a.wav"))()
+    result = fn.task(recording(tmp_path / "a.wav"))().value
     assert isinstance(result, CutRecording)
     assert [facts_of(segment) for segment in result.segments()] == [("a.wav", 0, 0, 1000)]
     fn.teardown()
@@ -173,7 +173,7 @@ def test_a_decoder_that_hangs_is_a_failure_of_its_recording(tmp_path, monkeypatc
     [failed] = fn.outputs(fn.task(hanging)())
     assert isinstance(failed.value, Failure)
     assert (failed.tag, failed.value.code) == ("failures", "DecoderHung")
-    assert isinstance(fn.task(recording(tmp_path / "a.wav"))(), CutRecording)
+    assert isinstance(fn.task(recording(tmp_path / "a.wav"))().value, CutRecording)
     fn.teardown()
 
 
@@ -196,6 +196,7 @@ def test_a_stopped_run_does_not_wait_for_a_recording_that_is_being_decoded(tmp_p
     task = fn.task(recording(tmp_path / "hours.wav"))
     stopping = threading.Timer(0.5, StopSignal(tmp_path).stop, [StopReason("SIGINT", "asked to")])
     stopping.start()
-    assert task() is None
+    stopped = task()
+    assert stopped.value is None
     fn.teardown()
-    assert list(fn.outputs(None)) == []
+    assert list(fn.outputs(stopped)) == []

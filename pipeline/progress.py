@@ -1,0 +1,124 @@
+"""How far a run is, from what its processes have counted. Pure."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pipeline.timeline import Timeline, TimelineRecorder
+from transforms.reading import MeterReading, Reading
+
+_RATE_SECONDS = 10.0
+"""Calls a second are those of the last so many."""
+_PACE_SECONDS = 60.0
+"""What is left is judged by the last so many."""
+_SILENT_SECONDS = 5.0
+"""A process that has said nothing for so long does nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        seconds: since it started.
+        counts: of all its processes.
+        calls_per_second: calls made in the last seconds.
+        seconds_left: until all is transcribed; None while that is not known.
+    """
+
+    seconds: float
+    counts: Reading
+    calls_per_second: float = 0.0
+    seconds_left: float | None = None
+
+
+class Course:
+    """Follows the processes of a run.
+
+    Args:
+        started_at: when the run began, ISO 8601, UTC.
+        origin: that moment on the clock of the readings.
+        quota_per_second: calls that may be started in a second.
+    """
+
+    def __init__(self, started_at: str, origin: float, quota_per_second: float) -> None:
+        self._recorder = TimelineRecorder(started_at)
+        self._origin = origin
+        self._quota_per_second = quota_per_second
+        self._latest: dict[str, deque[MeterReading]] = {}
+
+    def note(self, reading: MeterReading) -> None:
+        """Take what a process has counted so far; of each the latest may come again."""
+        earlier = self._latest.setdefault(reading.process, deque([_begin_of(reading)]))
+        last = earlier[-1]
+        if reading.at <= last.at:
+            return
+        self._recorder.add(last.at - self._origin, reading.at - self._origin, reading.counts - last.counts)
+        earlier.append(reading)
+        while len(earlier) > 2 and earlier[1].at <= reading.at - _PACE_SECONDS:
+            earlier.popleft()
+
+    def progress(self, now: float) -> Progress:
+        """How far it is at a moment of the clock of the readings."""
+        counts = self.timeline().totals
+        return Progress(
+            seconds=now - self._origin,
+            counts=counts,
+            calls_per_second=self._per_second(lambda each: each.calls_started, now, _RATE_SECONDS),
+            seconds_left=seconds_left(
+                counts,
+                segments_per_second=self._per_second(lambda each: each.segments_done, now, _PACE_SECONDS),
+                recordings_per_second=self._per_second(lambda each: each.recordings_read, now, _PACE_SECONDS),
+                quota_per_second=self._quota_per_second,
+            ),
+        )
+
+    def timeline(self) -> Timeline:
+        """What happened when."""
+        return self._recorder.timeline()
+
+    def _per_second(self, of: Callable[[Reading], int], now: float, window_seconds: float) -> float:
+        """How fast a count grows, over all processes that are at work, by their own clocks."""
+        total = 0.0
+        for readings in self._latest.values():
+            last = readings[-1]
+            first = next(each for each in readings if each.at >= last.at - window_seconds)
+            if last.at > first.at and last.at >= now - _SILENT_SECONDS:
+                total += (of(last.counts) - of(first.counts)) / (last.at - first.at)
+        return total
+
+
+def seconds_left(
+    counts: Reading, *, segments_per_second: float, recordings_per_second: float, quota_per_second: float
+) -> float | None:
+    """How long it will take from here, by the slower of calls and decoding.
+
+    Recordings that are not cut yet are taken to have as many segments as those that are;
+    calls go on as of late, and never faster than the quota.
+
+    Args:
+        counts: what was counted so far.
+        segments_per_second: that were answered or failed of late.
+        recordings_per_second: that were decoded of late.
+        quota_per_second: calls that may be started in a second.
+
+    Returns:
+        Seconds; None while recordings are still being found, or nothing tells how fast it goes.
+    """
+    unread = counts.recordings_left
+    if not counts.recordings_listed or (unread and not counts.recordings_read):
+        return None
+    segments = counts.segments_cut - counts.segments_done - counts.segments_unanswered
+    if unread:
+        segments += round(unread * counts.segments_cut / counts.recordings_read)
+    calls = segments * counts.calls / counts.segments_done if counts.segments_done else segments
+    paces = ((segments, segments_per_second), (calls, quota_per_second), (unread, recordings_per_second))
+    if any(left and pace <= 0 for left, pace in paces):
+        return None
+    return max(left / pace if left else 0.0 for left, pace in paces)
+
+
+def _begin_of(reading: MeterReading) -> MeterReading:
+    return MeterReading(reading.process, reading.begun_at, reading.begun_at, Reading())

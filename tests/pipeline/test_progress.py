@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.progress import Course, seconds_left
+from transforms.reading import MeterReading, Reading
+
+STARTED = "2026-01-01T00:00:00+00:00"
+ORIGIN = 1000.0
+
+
+def course() -> Course:
+    return Course(STARTED, ORIGIN, 25.0)
+
+
+def reading(process: str, second: float, **counts: int) -> MeterReading:
+    return MeterReading(process, ORIGIN, ORIGIN + second, Reading(**counts))
+
+
+def test_processes_are_added_up_and_a_reading_that_comes_again_is_not():
+    followed = course()
+    for _ in range(3):
+        followed.note(reading("a", 1, calls=3, in_flight=2))
+        followed.note(reading("b", 1, calls=4, in_flight=1))
+    followed.note(reading("a", 2, calls=5, in_flight=0))
+    counts = followed.progress(ORIGIN + 2).counts
+    assert (counts.calls, counts.in_flight) == (9, 1)
+    assert followed.timeline().totals == counts
+
+
+def test_calls_a_second_go_by_the_clocks_of_those_who_make_them():
+    followed = course()
+    for second in range(31):
+        followed.note(reading("a", second, calls_started=10 * second))
+        followed.note(reading("b", second - 0.7, calls_started=round(15 * (second - 0.7) * 10) // 10))
+    assert followed.progress(ORIGIN + 31).calls_per_second == pytest.approx(25, abs=0.2)
+
+
+def test_a_process_that_has_gone_makes_no_calls():
+    followed = course()
+    for second in range(10):
+        followed.note(reading("a", second, calls_started=10 * second))
+    assert followed.progress(ORIGIN + 9).calls_per_second == pytest.approx(10)
+    assert followed.progress(ORIGIN + 60).calls_per_second == 0
+
+
+PACES = {"segments_per_second": 2.0, "recordings_per_second": 1.0, "quota_per_second": 25.0}
+
+
+def test_what_is_left_is_unknown_while_recordings_are_being_found():
+    assert seconds_left(Reading(recordings_found=3), **PACES) is None
+
+
+def test_what_is_left_is_unknown_before_anything_was_read_or_answered():
+    listed = Reading(recordings_found=3, recordings_listed=1)
+    assert seconds_left(listed, **PACES) is None
+    read = Reading(recordings_found=3, recordings_listed=1, recordings_read=1, segments_cut=4)
+    assert seconds_left(read, **{**PACES, "segments_per_second": 0.0}) is None
+
+
+def test_nothing_is_left_when_all_was_done_before():
+    done = Reading(recordings_found=3, recordings_listed=1, recordings_skipped=3)
+    assert seconds_left(done, segments_per_second=0, recordings_per_second=0, quota_per_second=25) == 0
+
+
+def test_the_slower_of_calls_and_decoding_decides():
+    half = Reading(
+        recordings_found=20,
+        recordings_listed=1,
+        recordings_read=10,
+        segments_cut=100,
+        segments_recognized=80,
+        calls=80,
+    )
+    # 120 segments and 10 recordings are left.
+    paces = {"segments_per_second": 20.0, "recordings_per_second": 5.0, "quota_per_second": 25.0}
+    assert seconds_left(half, **paces) == 6
+    assert seconds_left(half, **{**paces, "recordings_per_second": 0.5}) == 20
+    assert seconds_left(half, **{**paces, "segments_per_second": 1000.0}) == pytest.approx(4.8)
+
+
+def test_calls_that_are_repeated_count_against_the_quota():
+    counts = Reading(
+        recordings_found=1,
+        recordings_listed=1,
+        recordings_read=1,
+        segments_cut=100,
+        segments_recognized=50,
+        calls=100,
+    )
+    left = seconds_left(counts, segments_per_second=50, recordings_per_second=0, quota_per_second=25)
+    assert left == 50 * 2 / 25
+
+
+@given(
+    found=st.integers(0, 50),
+    read=st.integers(0, 50),
+    segments=st.integers(0, 500),
+    done=st.integers(0, 500),
+)
+def test_what_is_left_is_never_less_than_nothing(found, read, segments, done):
+    counts = Reading(
+        recordings_found=max(found, read),
+        recordings_listed=1,
+        recordings_read=read,
+        segments_cut=max(segments, done),
+        segments_recognized=done,
+        calls=done,
+    )
+    left = seconds_left(counts, **PACES)
+    assert left is None or left >= 0
