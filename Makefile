@@ -7,7 +7,7 @@ IS_SUPPORTED := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 
 PIP_INSTALL := $(VENV)/bin/pip install --quiet --disable-pip-version-check --prefer-binary
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint types clean
+.PHONY: help demo test test-slow test-prism lint types clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1: /p' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ test: $(VENV)/.test-installed ## run the tests, but for the long ones
 test-slow: $(VENV)/.test-installed ## run the long tests
 	@$(VENV)/bin/python -m pytest -q -m slow
 
+test-prism: $(VENV)/bin/prism $(VENV)/.test-installed ## run the tests of runners on Prism too, which Go has to build
+	@$(VENV)/bin/python -m pytest -q -k Prism tests/e2e/test_runners.py
+
 lint: $(VENV)/.test-installed ## check style and format
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
@@ -30,6 +33,11 @@ types: $(VENV)/.test-installed ## check types
 
 clean: ## remove what the other targets wrote; the environment stays
 	@rm -rf demo-output build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+
+# Of the version of Beam that is installed; Beam itself would download it when it is first used.
+$(VENV)/bin/prism: | $(VENV)/.test-installed
+	@GOBIN=$(abspath $(VENV))/bin CGO_ENABLED=0 go install \
+		github.com/apache/beam/sdks/v2/go/cmd/prism@v$$($(VENV)/bin/python -c 'import apache_beam; print(apache_beam.__version__)')
 
 $(VENV)/bin/pip:
 	@for python in '$(PYTHON)' python3.13 python3.12 python3.11 python3.10; do \

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pipeline.config import Config
 from pipeline.graph import Job
 from pipeline.runner import share
-from transforms.addresses import is_loopback
+from transforms.addresses import is_loopback, locate
 from transforms.client import ClientSettings
 from transforms.cut_settings import CutSettings
 from transforms.known import Shaping, Skipping, settings_digest
@@ -98,7 +98,8 @@ def job_of(
         skipping=skipping,
         cutting=_cutting(config, places, workers),
         recognition=_recognition(config, places, workers, max_calls),
-        output=request.output,
+        # Workers may have another working directory than the command.
+        output=os.fsdecode(locate(request.output)),
         run_id=run_id,
         coordination=places.coordination,
         rolling=rolling,
@@ -138,7 +139,7 @@ def _recognition(config: Config, places: Places, workers: int, max_calls: int | 
         timeout_seconds=recognition.timeout_seconds,
         connect_timeout_seconds=recognition.connect_timeout_seconds,
         connections=concurrency,
-        ca_bundle=recognition.ca_bundle,
+        ca_bundle=recognition.ca_bundle and str(Path(recognition.ca_bundle).absolute()),
         signature=recognition.signature,
     )
     return RecognizeSettings(

@@ -29,7 +29,7 @@ STATE_FOLDER = ".beamscribe"
 
 
 def state_folder(output: str, configured: str | None) -> Path:
-    """Where the state of an output lies; made if need be.
+    """Where the state of an output lies, absolute; made if need be.
 
     Args:
         output: OUTPUT, a local path or a URI.
@@ -43,7 +43,7 @@ def state_folder(output: str, configured: str | None) -> Path:
             f"--output {output} is not on this machine, and the record of paid answers has to be: set "
             "output.state to a local folder that outlives the run, the same for every run over this output."
         )
-    folder = Path(configured) if configured is not None else Path(output) / STATE_FOLDER
+    folder = (Path(configured) if configured is not None else Path(output) / STATE_FOLDER).absolute()
     try:
         (folder / ANSWERS).mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import os
 import re
 import shlex
@@ -27,6 +28,7 @@ from pipeline.config import Config
 from pipeline.config_load import load_prices, shipped_names
 from pipeline.outcome import ExitCode
 from pipeline.run_record import RunCounts, RunRecord
+from pipeline.runner import beam_options
 from pipeline.service.faults import FaultKind
 from pipeline.service.server import LocalService
 from pipeline.service.settings import TEST_SECRET_ID, TEST_SECRET_KEY, ServiceSettings
@@ -59,7 +61,10 @@ RECORDINGS = {
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block; ``notes`` follow its language: ``account``, ``exit=3``, or a file's name."""
+    """A fenced block; ``notes`` follow its language: ``account``, ``exit=3``, or a file's name.
+
+    What needs a ``cluster`` is parsed only.
+    """
 
     page: str
     line: int
@@ -144,14 +149,14 @@ def desk(written_desk: Desk, local_credentials: None, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("block", blocks("sh"))
 def test_the_commands_work(block: Block, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    if "account" not in block.notes:  # then the keys are those that the block exports
+    if not {"account", "cluster"} & set(block.notes):  # then the keys are those that the block exports
         monkeypatch.delenv("TENCENTCLOUD_SECRET_ID")
         monkeypatch.delenv("TENCENTCLOUD_SECRET_KEY")
     for line in desk.here(block.text).splitlines():
         match shlex.split(line):
             case ["export", pair]:
                 name, _, value = pair.partition("=")
-                if "account" not in block.notes:
+                if not {"account", "cluster"} & set(block.notes):
                     monkeypatch.setenv(name, value)
                 assert name in os.environ
             case [".", ".venv/bin/activate"]:
@@ -160,6 +165,13 @@ def test_the_commands_work(block: Block, desk: Desk, monkeypatch: pytest.MonkeyP
                 assert target in make_targets()
             case ["curl", address]:
                 urllib.request.urlopen(address).close()
+            case ["python", "-m", "pipeline", "run", *options] if "cluster" in block.notes:
+                own, beam = split_at_dashes(options)
+                beam_options(beam)
+                with pytest.raises(SystemExit, match="0"):
+                    main(["run", *own, "--print-config"])
+            case ["python", "-m", module, *_] if module.startswith("apache_beam."):
+                assert importlib.util.find_spec(module)
             case ["python", "-m", "pipeline", "run", *options] if "--print-config" in options:
                 with pytest.raises(SystemExit, match="0"):
                     main(["run", *options])

@@ -1,23 +1,58 @@
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass
+
 import pytest
 
 from tests.e2e.command import ended, records, rows, settings, start_apart
+from tests.e2e.portable import Server, flags_of, job_service, prism_flags, worker_pool
 from tests.e2e.sounds import chatter, heard, some_wavs
 
 RECORDINGS = 30
 RATE = 20
 CONCURRENCY = 6
 
-FLAGS = {
+WAYS = {
     "as it comes": (),
     "DirectRunner": ("--runner=DirectRunner",),
     "two threads": ("--direct_num_workers=2", "--direct_running_mode=multi_threading"),
     "two processes": ("--direct_num_workers=2", "--direct_running_mode=multi_processing"),
+    "job service, first pool": lambda host: flags_of(host.jobs, host.first),
+    "job service, second pool": lambda host: flags_of(host.jobs, host.second),
+    "Prism": lambda host: prism_flags(host.second),
 }
 
+# Its servers are shared by the tests of one process.
+pytestmark = pytest.mark.xdist_group("runners")
 
-@pytest.mark.parametrize("flags", FLAGS.values(), ids=FLAGS.keys())
+
+@dataclass(frozen=True)
+class Host:
+    """Where portable jobs run; pools and command have different working directories."""
+
+    jobs: Server
+    first: Server
+    second: Server
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("host")
+    with (
+        job_service(folder / "jobs") as jobs,
+        worker_pool(folder / "first") as first,
+        worker_pool(folder / "second") as second,
+    ):
+        yield Host(jobs, first, second)
+
+
+@pytest.fixture(params=WAYS.values(), ids=WAYS.keys())
+def flags(request):
+    way = request.param
+    return way(request.getfixturevalue("host")) if callable(way) else way
+
+
 def test_every_way_of_running_gives_the_same_rows_and_keeps_rate_and_concurrency(flags, serve, tmp_path):
     some_wavs(tmp_path / "in", RECORDINGS, seconds=0.2)
     (tmp_path / "in" / "empty.wav").touch()
@@ -40,3 +75,40 @@ def test_every_way_of_running_gives_the_same_rows_and_keeps_rate_and_concurrency
     [record] = records(tmp_path / "out")
     assert (record["files"], record["segments"]) == (RECORDINGS + 1, RECORDINGS)
     assert (record["calls"], record["billed_calls"]) == (stats.calls, RECORDINGS)
+
+
+@pytest.mark.parametrize("way", ["job service, first pool", "Prism"])
+def test_a_killed_worker_ends_the_job_and_the_next_run_on_another_pool_pays_for_the_calls_in_flight(
+    way, host, serve, tmp_path
+):
+    some_wavs(tmp_path / "in", 40, seconds=0.2)
+    service = serve(latency_ms=(200, 300))
+    command = ["run", "--input=in", "--output=out", *settings(service, concurrency=CONCURRENCY), "--"]
+    with worker_pool(tmp_path / "pool") as pool:
+        doomed = Host(host.jobs, pool, pool)
+        process = start_apart([*command, *WAYS[way](doomed)], tmp_path)
+        while service.stats().billed < 10 and process.poll() is None:
+            time.sleep(0.02)
+        assert pool.kill_workers() == 1
+        killed = ended(process)
+    assert killed.code == 1, killed.stderr
+    run = ended(start_apart([*command, *WAYS[way](host)], tmp_path))
+    assert run.code == 0, run.stderr
+    assert len(rows(tmp_path / "out", "transcripts")) == 40
+    stats = service.stats()
+    assert stats.distinct_billed_payloads == 40
+    assert stats.billed - 40 <= CONCURRENCY
+
+
+def test_workers_without_keys_stop_the_run_and_say_which_variable_is_missing(host, serve, tmp_path):
+    some_wavs(tmp_path / "in", 3, seconds=0.2)
+    service = serve()
+    without = {"TENCENTCLOUD_SECRET_ID": "", "TENCENTCLOUD_SECRET_KEY": "", "HOME": str(tmp_path)}
+    with worker_pool(tmp_path / "pool", without) as pool:
+        flags = flags_of(host.jobs, pool)
+        run = ended(
+            start_apart(["run", "--input=in", "--output=out", *settings(service), "--", *flags], tmp_path)
+        )
+    assert run.code == 4, run.stderr
+    assert "TENCENTCLOUD_SECRET_ID" in run.stdout
+    assert service.stats().calls == 0
