@@ -41,7 +41,12 @@ setup(
     packages=["transforms", "transforms.models", "pipeline", "pipeline.service", "pipeline.configs"],
     py_modules=["pytest_beamscribe"],
     package_dir={"pipeline.configs": "configs"},
-    package_data={"": ["py.typed"], "transforms": ["models/*"], "pipeline.configs": ["*.yaml"]},
+    package_data={
+        "": ["py.typed"],
+        "transforms": ["models/*"],
+        "pipeline": ["report_templates/*"],
+        "pipeline.configs": ["*.yaml"],
+    },
     install_requires=[
         "apache-beam>=2.77,<3",
         "audioop-lts>=0.2; python_version >= '3.13'",
@@ -49,6 +54,7 @@ setup(
         "blake3>=1",
         "certifi",
         "google-crc32c>=1.5",
+        "jinja2>=3.1,<4",
         "jiwer>=4,<5",
         "numpy>=1.26",
         "pyarrow>=14.0.1",

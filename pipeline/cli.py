@@ -180,6 +180,33 @@ def evaluate(
 
 
 @app.command()
+def report(
+    output: Annotated[str, typer.Argument(metavar="OUTPUT", help="What was --output of a run.")],
+    to: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The HTML file; OUTPUT/report.html unless given.")
+    ] = None,
+    recordings: Annotated[
+        list[str] | None,
+        typer.Option("--recording", metavar="NAME", help="Address, id or file name; repeatable."),
+    ] = None,
+    references: Annotated[
+        str | None, typer.Option(metavar="FILE", help="As for evaluate: adds error rates.")
+    ] = None,
+    run: Annotated[
+        str | None, typer.Option(metavar="ID", help="Whose course is shown; the newest unless given.")
+    ] = None,
+) -> None:
+    """Write a page that shows it all: rates, lengths, failures, cost, and some recordings to be heard."""
+    from datetime import datetime, timezone
+
+    from pipeline.reports import ReportArguments
+    from pipeline.reports import report as write_report
+
+    arguments = ReportArguments(output, to, tuple(recordings or ()), references, run)
+    write_report(arguments, Console(), datetime.now(timezone.utc))
+
+
+@app.command()
 def serve(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 takes a free one.")] = 8421,

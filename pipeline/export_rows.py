@@ -11,6 +11,7 @@ import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 
@@ -117,7 +118,11 @@ def _filled(database: sqlite3.Connection, output: str) -> bool:
 
 
 def _encoded(row: Sequence[Any]) -> str:
-    return json.dumps(row, ensure_ascii=False, default=lambda time: time.isoformat(timespec="microseconds"))
+    return json.dumps(row, ensure_ascii=False, default=_iso)
+
+
+def _iso(instant: datetime | str) -> str:
+    return instant if isinstance(instant, str) else instant.isoformat(timespec="microseconds")
 
 
 def _in_order(database: sqlite3.Connection) -> Iterator[RecordingExport]:
@@ -127,16 +132,18 @@ def _in_order(database: sqlite3.Connection) -> Iterator[RecordingExport]:
         for _, kind, encoded in own:
             table = Table(kind)
             by_table[table].append(dict(zip(_COLUMNS[table], json.loads(encoded), strict=True)))
-        yield recording_export(
-            audio_uri,
-            TRANSCRIPT_COLUMNS,
-            [_transcript(row) for row in by_table[Table.TRANSCRIPTS]],
-            [_segment(row) for row in by_table[Table.SEGMENTS]],
-            [
-                FailureFound(row["segment_index"], row["code"], row["run_id"])
-                for row in by_table[Table.FAILURES]
-            ],
-        )
+        yield recording_of_rows(audio_uri, by_table)
+
+
+def recording_of_rows(audio_uri: str, rows: Mapping[Table, Sequence[Mapping[str, Any]]]) -> RecordingExport:
+    """A recording from all rows that it has in any table, of any runs; instants as ISO 8601 or datetime."""
+    return recording_export(
+        audio_uri,
+        TRANSCRIPT_COLUMNS,
+        [_transcript(row) for row in rows[Table.TRANSCRIPTS]],
+        [_segment(row) for row in rows[Table.SEGMENTS]],
+        [FailureFound(row["segment_index"], row["code"], row["run_id"]) for row in rows[Table.FAILURES]],
+    )
 
 
 def _transcript(row: Mapping[str, Any]) -> TranscriptFound:
@@ -154,6 +161,6 @@ def _segment(row: Mapping[str, Any]) -> SegmentFound:
         engine=row["engine"],
         request_id=row["request_id"],
         attempts=row["attempts"],
-        recognized_at=row["recognized_at"],
+        recognized_at=_iso(row["recognized_at"]),
         run_id=row["run_id"],
     )

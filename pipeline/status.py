@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -14,7 +12,7 @@ from pipeline.at_work import at_work, budget_spent
 from pipeline.config_load import load_prices
 from pipeline.dataset_check import check_dataset
 from pipeline.failure_examples import ExamplePicker
-from pipeline.finished import continues_the_last, ended_among
+from pipeline.run_files import Runs, read_runs
 from pipeline.standing import Standing, fold
 from pipeline.standing_columns import RunFlags
 from pipeline.standing_facts import (
@@ -34,7 +32,7 @@ from pipeline.standing_rows import (
     pick_examples,
     transcript_columns,
 )
-from pipeline.standing_runs import RowsOfRun, RunFacts, last_run, spending
+from pipeline.standing_runs import RowsOfRun, last_run, spending
 from pipeline.status_text import show_status
 from transforms.addresses import display_name
 from transforms.folders import OutputError, dataset_folder
@@ -51,16 +49,6 @@ class StatusArguments:
 
     output: str
     as_json: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Runs:
-    """The runs of a dataset: their records, oldest first, and those that have ended."""
-
-    records: tuple[RunFacts, ...]
-    ended: frozenset[str]
-    continues: bool
-    damaged: tuple[Damage, ...]
 
 
 def status(arguments: StatusArguments, console: Console) -> DatasetStatus:
@@ -95,7 +83,7 @@ def read_status(output: str) -> DatasetStatus:
 
 
 def _look(output: str) -> DatasetStatus:
-    runs = _read_runs(output)
+    runs = read_runs(output)
     tables = {table: _reader(output, table) for table in Table}
     transcripts, failures, segments = (
         tables[each] for each in (Table.TRANSCRIPTS, Table.FAILURES, Table.SEGMENTS)
@@ -136,7 +124,7 @@ def _reader(output: str, table: Table) -> TableReader:
     return TableReader(folder, table.value, newest_parts(folder.names()))
 
 
-def _flags(runs: _Runs, names: Sequence[str]) -> RunFlags:
+def _flags(runs: Runs, names: Sequence[str]) -> RunFlags:
     lacking = {record.run_id for record in runs.records if record.may_lack_channels}
     return RunFlags(
         ended=np.array([run_id in runs.ended for run_id in names], dtype=np.bool_),
@@ -155,7 +143,7 @@ def _failures(standing: Standing, examples: ExamplePicker) -> FailureCounts:
     )
 
 
-def _next_run(standing: Standing, runs: _Runs, working: AtWork, damaged: Sequence[Damage]) -> NextRun:
+def _next_run(standing: Standing, runs: Runs, working: AtWork, damaged: Sequence[Damage]) -> NextRun:
     reading = standing.reading
     left = reading.continued + reading.tried_again + reading.without_mark + reading.looked_at_again
     counts = runs.records[-1].counts if runs.records else None
@@ -172,26 +160,3 @@ def _next_run(standing: Standing, runs: _Runs, working: AtWork, damaged: Sequenc
         failures_tried_again_with_all=standing.failures,
         recordings=reading,
     )
-
-
-def _read_runs(output: str) -> _Runs:
-    """What ``runs/`` says; a damaged record is named, and what its run wrote proves nothing."""
-    folder = dataset_folder(output, "runs")
-    told = []
-    records = []
-    damaged = []
-    for name in folder.names():
-        if not name.endswith(".json"):
-            continue
-        try:
-            with folder.open(name) as file:
-                record: Any = json.load(file)
-            if isinstance(record, dict) and f"{record.get('run_id')}.json" == name:
-                records.append(RunFacts.of_record(record))
-                told.append(record)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            damaged.append(Damage(f"runs/{name}", f"no record of a run: {type(error).__name__}: {error}"))
-    if damaged:
-        # The next run stops at it, so nobody vouches for anything.
-        return _Runs(tuple(records), frozenset(), True, tuple(damaged))
-    return _Runs(tuple(records), frozenset(ended_among(told)), continues_the_last(told), ())

@@ -9,6 +9,7 @@ import re
 from ipaddress import ip_address
 from urllib.parse import unquote_to_bytes
 
+_ESCAPED = re.compile(rb"\\x([89a-f][0-9a-f])")  # a byte that is not UTF-8 is 0x80 or more
 _SCHEME = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://")
 _HEX_CRC32C = re.compile(r"[0-9A-Fa-f]{8}")
 # Four bytes in base64 always end in two signs of padding, so this is never eight hex digits.
@@ -45,6 +46,22 @@ def audio_uri_of(location: bytes) -> str:
         The same, never percent-encoded; bytes that are not UTF-8 as ``\xNN``.
     """
     return location.decode("utf-8", "backslashreplace")
+
+
+def locations_of(audio_uri: str) -> tuple[bytes, ...]:
+    r"""The locations that `audio_uri_of` writes down so: the likeliest first.
+
+    Args:
+        audio_uri: an address of the dataset.
+
+    Returns:
+        The address as it stands; where it is a path with ``\xNN`` in it, also the path whose
+        bytes these stand for.
+    """
+    as_it_stands = audio_uri.encode()
+    if is_uri(audio_uri) or not _ESCAPED.search(as_it_stands):
+        return (as_it_stands,)
+    return as_it_stands, _ESCAPED.sub(lambda escape: bytes([int(escape[1], 16)]), as_it_stands)
 
 
 def uri_text(location: bytes) -> str:

@@ -16,6 +16,7 @@ from transforms.addresses import (
     is_uri,
     local_location,
     locate,
+    locations_of,
     parse_crc32c,
 )
 
@@ -121,3 +122,13 @@ def test_audio_uri_is_valid_text_and_tells_names_apart(one, other):
     one, other = one.replace(b"\\", b"/"), other.replace(b"\\", b"/")
     assert audio_uri_of(one).encode("utf-8").decode("utf-8") == audio_uri_of(one)
     assert (audio_uri_of(one) == audio_uri_of(other)) == (one == other)
+
+
+@given(st.binary(min_size=1).map(lambda name: b"/" + name.replace(b"\\", b"")))
+def test_a_written_location_leads_back_to_its_bytes(location):
+    assert location in locations_of(audio_uri_of(location))
+
+
+def test_an_address_as_it_stands_comes_first():
+    assert locations_of("/a/\\xff.wav") == (b"/a/\\xff.wav", b"/a/\xff.wav")
+    assert locations_of("gs://a/\\xff.wav") == (b"gs://a/\\xff.wav",)
