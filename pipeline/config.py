@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from transforms.engines import EngineChoice
-from transforms.request import RequestParameters
+from transforms.request import ENDPOINT, RequestParameters
 
 MAX_BODY_BYTES = 10_000_000
 """The service's limit of a request's body under TC3 signatures, by its documents."""
@@ -33,7 +33,7 @@ class Recognition(_Section):
     """How the service is called."""
 
     endpoint: str = Field(
-        default="https://asr.tencentcloudapi.com",
+        default=ENDPOINT,
         description="Address of the service, with its scheme. Plain http is accepted for hosts of this "
         "machine only (localhost, 127.x.x.x, [::1]).",
     )

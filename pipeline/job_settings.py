@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from pipeline.config import Config
 from pipeline.graph import Job
 from pipeline.runner import share
-from transforms.addresses import is_loopback, locate
+from transforms.addresses import is_local_endpoint, locate
 from transforms.client import ClientSettings
 from transforms.cut_settings import CutSettings
 from transforms.known import Shaping, Skipping, settings_digest
@@ -48,16 +47,11 @@ class Places:
     chain: str
 
 
-def is_local(endpoint: str) -> bool:
-    """Whether a service on this machine answers: what it says is not what the real one would."""
-    return is_loopback(urlsplit(endpoint).hostname or "")
-
-
 def shaping_of(config: Config) -> Shaping:
     """The options that shape the rows of a recording: a change of one is a change of them."""
     recognition = config.recognition
     base = settings_digest(
-        is_local(recognition.endpoint),
+        is_local_endpoint(recognition.endpoint),
         answer_fingerprint(config.request_parameters(), engine=""),
         recognition.source,
         recognition.voice_format,
@@ -112,7 +106,7 @@ def _cutting(config: Config, places: Places, workers: int) -> CutSettings:
         engines=config.engine_choice(),
         shaping_base=shaping_of(config).base,
         chain=places.chain,
-        local_service=is_local(recognition.endpoint),
+        local_service=is_local_endpoint(recognition.endpoint),
         coordination=places.coordination,
         state=places.state,
         parameters=config.request_parameters(),

@@ -13,7 +13,7 @@ import secrets
 import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from transforms.addresses import is_uri
@@ -23,7 +23,7 @@ from transforms.budget import Budget
 from transforms.errors import UsageError
 from transforms.file_lock import FileLock
 from transforms.folders import OutputError
-from transforms.stopping import StopSignal
+from transforms.stopping import prepared
 
 STATE_FOLDER = ".beamscribe"
 
@@ -114,17 +114,12 @@ def coordination_folder(folder: Path) -> Iterator[Path]:
     """
     shutil.rmtree(folder / "running", ignore_errors=True)
     shared = folder / "running" / secrets.token_hex(4)
-    stop = StopSignal(shared)
-    with _disk_errors(folder):
-        shared.mkdir(parents=True)
-        stop.prepare()
-        alive = stop.watch_over()
-    try:
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder / "running", ignore_errors=True)
+        with _disk_errors(folder):
+            shared.mkdir(parents=True)
+            stack.enter_context(prepared(shared))
         yield shared
-    finally:
-        stop.close()
-        alive.close()
-        shutil.rmtree(folder / "running", ignore_errors=True)
 
 
 def chain_of_runs(folder: Path, *, continues: bool) -> str:

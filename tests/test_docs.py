@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
@@ -186,6 +187,8 @@ def test_the_commands_work(block: Block, desk: Desk, monkeypatch: pytest.MonkeyP
                 assert "SentenceRecognition on this machine" in served(options)
             case ["python", "-m", "pytest", *arguments]:
                 run_pytest(arguments)
+            case ["python", "-m", "zipfile", *arguments]:
+                zipfile.main(arguments)
             case ["python", script, *arguments] if script.startswith("docs/"):
                 subprocess.run([sys.executable, script, *arguments], check=True, timeout=120)
             case unknown:
@@ -211,7 +214,8 @@ def served(options: list[str]) -> str:
 
 
 @pytest.mark.parametrize("block", blocks("python"))
-def test_the_code_works(block: Block, desk: Desk) -> None:
+def test_the_code_works(block: Block, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(DOCS / "examples"))
     if block.notes:  # a file of the repository, run by a command of the page
         assert block.text == (ROOT / block.notes[0]).read_text("utf-8")
         return

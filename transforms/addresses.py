@@ -7,7 +7,7 @@ import binascii
 import os
 import re
 from ipaddress import ip_address
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote_to_bytes, urlsplit
 
 _ESCAPED = re.compile(rb"\\x([89a-f][0-9a-f])")  # a byte that is not UTF-8 is 0x80 or more
 _SCHEME = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -34,6 +34,11 @@ def is_loopback(host: str) -> bool:
         return ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def is_local_endpoint(endpoint: str) -> bool:
+    """Whether a service on this machine answers: what it says is not what the real one would."""
+    return is_loopback(urlsplit(endpoint).hostname or "")
 
 
 def audio_uri_of(location: bytes) -> str:

@@ -4,31 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import apache_beam as beam
 from apache_beam.metrics import Metrics
-from apache_beam.pvalue import DoOutputsTuple, TaggedOutput
+from apache_beam.pvalue import TaggedOutput
 
 from transforms import codes
 from transforms.records import Extent, Failure, Span, Stage, Transcript, Utterance
 from transforms.transcript import HoleError, assemble, one_extent
+from transforms.typed import TypedTransform
 
 ChannelKey = tuple[str, int]
 """audio_uri and channel."""
 
 
-class AssembleTranscripts(beam.PTransform):
-    """Makes one `Transcript` for each channel that was read to its end.
+class Assembled(NamedTuple):
+    """What `AssembleTranscripts` puts out."""
+
+    transcripts: beam.PCollection[Transcript]
+    failures: beam.PCollection[Failure]
+
+
+@beam.typehints.with_input_types(extents=Extent, utterances=Utterance, failures=Failure, unanswered=Span)
+class AssembleTranscripts(TypedTransform):
+    """Make one `Transcript` for each channel that was read to its end.
 
     Takes ``{"extents": PCollection[Extent], "utterances": PCollection[Utterance],
-    "failures": PCollection[Failure], "unanswered": PCollection[Span]}`` and returns the
-    tagged outputs ``transcripts`` and ``failures``: the latter for channels whose
-    segments do not add up. Channels of which no segment was called before the run was
-    stopped have neither. Texts are all that crosses its shuffle; words do not.
+    "failures": PCollection[Failure], "unanswered": PCollection[Span]}`` and returns
+    `Assembled`; its ``.failures`` are those of channels whose segments do not add up.
+    Channels of which no segment was called before the run was stopped have neither. Texts
+    are all that crosses its shuffle; words do not.
+
+    ``{"extents": cut.extents, **heard._asdict()} | AssembleTranscripts()``
     """
 
-    def expand(self, inputs: Mapping[str, beam.PCollection]) -> DoOutputsTuple:
+    advice = (
+        "AssembleTranscripts takes the extents of NormalizeAndCut, and the utterances, failures and "
+        "unanswered spans of Recognize, each under its name."
+    )
+
+    def expand(self, inputs: Mapping[str, beam.PCollection]) -> Assembled:
         """See the class."""
         keyed = {
             "extents": inputs["extents"] | "Key extents" >> beam.Map(_key_extent),
@@ -36,11 +52,13 @@ class AssembleTranscripts(beam.PTransform):
             "failures": inputs["failures"] | "Key segment failures" >> beam.FlatMap(_key_failure),
             "unanswered": inputs["unanswered"] | "Key unanswered" >> beam.Map(_key_span),
         }
-        return (
+        step = beam.ParDo(_Assemble()).with_output_types(Transcript, failures=Failure)
+        outputs = (
             keyed
             | "By recording and channel" >> beam.CoGroupByKey()
-            | "Put together" >> beam.ParDo(_Assemble()).with_outputs("failures", main="transcripts")
+            | "Put together" >> step.with_outputs("failures", main="transcripts")
         )
+        return Assembled(outputs.transcripts, outputs.failures)
 
 
 def _key_extent(extent: Extent) -> tuple[ChannelKey, Extent]:

@@ -19,6 +19,7 @@ from transforms.answer import Answer, HeardWord, ServiceError, parse_answer
 from transforms.body import Body
 from transforms.credentials import Credentials, CredentialSource
 from transforms.errors import UsageError
+from transforms.request import ENDPOINT
 from transforms.signing import V1Algorithm, sign_tc3, sign_v1
 from transforms.transport import Transport
 
@@ -61,7 +62,7 @@ class ClientSettings:
         UsageError: the endpoint is not an address of that form.
     """
 
-    endpoint: str = "https://asr.tencentcloudapi.com"
+    endpoint: str = ENDPOINT
     region: str | None = None
     language: str | None = None
     timeout_seconds: float = 60.0
@@ -76,7 +77,7 @@ class ClientSettings:
             # The address itself is not shown: it may hold a password.
             raise UsageError(
                 "recognition.endpoint must be a scheme and a host and nothing else, for example "
-                "https://asr.tencentcloudapi.com or http://127.0.0.1:8000."
+                f"{ENDPOINT} or http://127.0.0.1:8000."
             )
 
 

@@ -20,6 +20,7 @@ _AT_ONCE = 500
 """Recordings that are counted at once: one by one would take longer than finding them."""
 
 
+@beam.typehints.with_output_types(Recording)
 class FindRecordings(beam.PTransform):
     """List recordings and spread them over the workers: ``PBegin -> PCollection[Recording]``.
 
@@ -27,6 +28,8 @@ class FindRecordings(beam.PTransform):
     ``recordings_found`` and ``other_files`` tell how many there were, and how many
     files of a folder were left out as no recordings; ``recordings_skipped`` and
     ``recordings_still_failing`` how many need no reading, with and without a transcript.
+
+    ``pipeline | FindRecordings(Sources(("recordings", "gs://bucket/**/*.mp3")))``
 
     Args:
         sources: what to list; `check_sources` tells beforehand whether it can be.

@@ -83,7 +83,7 @@ def check_sources(sources: Sources) -> None:
 def _every_recording(sources: Sources, on_other: Callable[[int], None]) -> Iterator[Recording]:
     for manifest in sources.manifests:
         for recording in read_manifest(_from_base(manifest, sources.base)):
-            yield replace(recording, mark=_local_mark(recording.location))
+            yield replace(recording, mark=local_mark(recording.location))
     for pattern in sources.patterns:
         for location, mark in _locations(pattern, sources.base, on_other):
             yield Recording(audio_uri=audio_uri_of(location), location=location, mark=mark)
@@ -133,7 +133,7 @@ def _from_base(address: str, base: str) -> str:
     return os.fsdecode(locate(address, os.fsencode(base)))
 
 
-def _local_mark(location: bytes) -> Mark | None:
+def local_mark(location: bytes) -> Mark | None:
     """What the disk says of a file; None for what is not there or not on a disk."""
     if is_uri(location):
         return None
@@ -152,7 +152,7 @@ def _locations(
         yield from _remote_locations(path, on_other)
         return
     for location in _local_locations(pattern, path, base, on_other):
-        yield location, _local_mark(location)
+        yield location, local_mark(location)
 
 
 def _local_locations(pattern: str, path: str, base: str, on_other: Callable[[int], None]) -> Iterator[bytes]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,6 +36,7 @@ from transforms.records import Failure, Segment, Span, Stage, Utterance
 from transforms.request import RequestParameters
 from transforms.retry import RetryPolicy, RetryQuota
 from transforms.stopping import OUTPUT_FAILED, StopReason, StopSignal
+from transforms.typed import TypedTransform
 from transforms.utterance import Heard, failure_of, result_of
 
 JOB_BROKE = "JobBroke"
@@ -49,6 +50,7 @@ class RecognizeSettings:
     """How segments are recognized.
 
     Attributes:
+        coordination: the folder that the processes of the run share.
         client: where and how calls are sent.
         parameters: what the request says beside the audio.
         pace: the quota of the account, shared by all workers of the host.
@@ -56,18 +58,17 @@ class RecognizeSettings:
         voice_format: what audio is sent as; "auto" chooses per segment.
         max_payload_bytes: the largest payload, before base64.
         concurrency: calls in flight at most, of each worker.
-        coordination: the folder that the processes of the run share.
         state: the folder of the record of paid answers and of the budget; None to
             keep neither.
         max_calls: that may be billed, over this run and the killed ones it continues.
         ask_again: whether segments that were refused for good are called for again.
     """
 
-    client: ClientSettings
-    parameters: RequestParameters
-    pace: PacePolicy
-    retry: RetryPolicy
     coordination: Path
+    client: ClientSettings = field(default_factory=ClientSettings)
+    parameters: RequestParameters = field(default_factory=RequestParameters)
+    pace: PacePolicy = field(default_factory=lambda: PacePolicy(quota_per_second=25.0))
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
     voice_format: str = "auto"
     max_payload_bytes: int = 600_000
     concurrency: int = 48
@@ -235,8 +236,24 @@ class Recognized(NamedTuple):
     unanswered: beam.PCollection[Span]
 
 
-class Recognize(beam.PTransform):
-    """PCollection of `Segment` to `Recognized`."""
+@beam.typehints.with_input_types(Segment)
+class Recognize(TypedTransform):
+    """Call the service for segments, at the quota's pace: ``PCollection[Segment] -> Recognized``.
+
+    ``.utterances`` are texts with their words; one with an empty text where nothing was said.
+    ``.failures`` are the dead letters of segments that were refused, or given up after
+    their repeats; ``.unanswered`` the spans that nobody was called for since the run was stopped.
+    Every segment comes out of exactly one of the three.
+
+    ``heard = cut.segments | Recognize(run.recognition)``
+
+    Args:
+        settings: how; `run.open_run` has them ready. With only the folder that the
+            processes of the run share, the real service is called at 25 a second, and
+            no record of the answers is kept.
+    """
+
+    advice = "Recognize takes Segment: NormalizeAndCut makes them, and they come to it without a shuffle."
 
     def __init__(self, settings: RecognizeSettings) -> None:
         super().__init__()
@@ -244,9 +261,11 @@ class Recognize(beam.PTransform):
 
     def expand(self, segments: beam.PCollection[Segment]) -> Recognized:
         """Wire it."""
-        outputs = segments | "Call at the quota's pace" >> beam.ParDo(
-            RecognizeFn(self._settings)
-        ).with_outputs(FAILURES, UNANSWERED, main="utterances")
+        step = beam.ParDo(RecognizeFn(self._settings))
+        typed = step.with_output_types(Utterance, **{FAILURES: Failure, UNANSWERED: Span})
+        outputs = segments | "Call at the quota's pace" >> typed.with_outputs(
+            FAILURES, UNANSWERED, main="utterances"
+        )
         return Recognized(outputs.utterances, outputs[FAILURES], outputs[UNANSWERED])
 
 

@@ -4,8 +4,8 @@ Time is counted in samples of the normalized audio (16-bit mono at the engine's
 rate), from the start of the recording; ``end_sample`` is exclusive. Milliseconds
 exist only in requests, answers and Parquet rows.
 
-Every record can be pickled and crosses a shuffle cheaply, but `Segment`: it
-carries audio and must stay inside a fused stage.
+Every record can be pickled and crosses a shuffle cheaply, but two: a `Segment` carries
+audio and must stay inside a fused stage, and so should a `Recording` with its content.
 """
 
 from __future__ import annotations
@@ -62,6 +62,7 @@ class Recording:
         expected_crc32c: the checksum that the bytes must have.
         recording_id: the manifest's own name for it.
         mark: what its store said of it when it was found; None if it does not tell.
+        content: its bytes, where they are there already; None to open its location.
     """
 
     audio_uri: str
@@ -71,6 +72,7 @@ class Recording:
     expected_crc32c: int | None = None
     recording_id: str | None = None
     mark: Mark | None = None
+    content: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

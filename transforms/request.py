@@ -23,6 +23,9 @@ from transforms.errors import RecordingError, UsageError
 from transforms.formats import AUTO, ENCODABLE
 from transforms.records import Stage
 
+ENDPOINT: Final = "https://asr.tencentcloudapi.com"
+"""The address of the service."""
+
 VOICE_FORMATS: Final = ("wav", "pcm", "ogg-opus", "speex", "silk", "mp3", "m4a", "aac", "amr")
 """Every VoiceFormat that the service takes."""
 

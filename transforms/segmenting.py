@@ -31,6 +31,7 @@ from transforms.meter_files import borrowed_meter, give_back_meter
 from transforms.reading import Reading
 from transforms.records import Extent, Failure, Recording, Segment, Stage
 from transforms.stopping import OUTPUT_FAILED, StopReason, StopSignal
+from transforms.typed import TypedTransform
 
 EXTENTS = "extents"
 FAILURES = "failures"
@@ -121,7 +122,7 @@ class NormalizeAndCutFn(CrewFn[Recording, Cut]):
     def _cut(self, recording: Recording) -> CutRecording | PassedOn | None:
         if self._stop.reason() is not None:
             return None
-        if self._settings.by_url and is_http(recording.location):
+        if self._settings.by_url and recording.content is None and is_http(recording.location):
             return pass_on(recording, self._settings)
         record = None if self._book is None else self._book.record
         cutter = cut_source if self._pool is None else self._pool.cut
@@ -212,8 +213,26 @@ class CutRecordings(NamedTuple):
     failures: beam.PCollection[Failure]
 
 
-class NormalizeAndCut(beam.PTransform):
-    """PCollection of `Recording` to `CutRecordings`."""
+@beam.typehints.with_input_types(Recording)
+class NormalizeAndCut(TypedTransform):
+    """Decode, resample and cut recordings: ``PCollection[Recording] -> CutRecordings``.
+
+    ``.segments`` carry audio, 16-bit mono at the engine's rate, and cannot cross a
+    shuffle: `SegmentCoder` refuses it. What takes them (`recognize.Recognize`, a filter,
+    a map) comes next. ``.extents`` tell how far each channel of a recording reaches and
+    into how many segments it was cut; ``.failures`` are the dead letters of recordings that
+    could not be read or decoded, in whole or in part. Both are small and go anywhere.
+
+    ``cut = recordings | NormalizeAndCut(run.cutting)``
+
+    Args:
+        settings: how; `run.open_run` has them ready.
+    """
+
+    advice = (
+        "NormalizeAndCut takes Recording: FindRecordings, RecordingsFromPaths, RecordingsFromBytes and "
+        "RecordingsFromSounds make them."
+    )
 
     def __init__(self, settings: CutSettings) -> None:
         super().__init__()
@@ -221,8 +240,9 @@ class NormalizeAndCut(beam.PTransform):
 
     def expand(self, recordings: beam.PCollection[Recording]) -> CutRecordings:
         """Wire it."""
-        outputs = recordings | "Decode, resample and cut" >> beam.ParDo(
-            NormalizeAndCutFn(self._settings)
-        ).with_outputs(EXTENTS, FAILURES, main="segments")
-        outputs.segments.element_type = Segment  # for its coder: tagged outputs have none by themselves
+        step = beam.ParDo(NormalizeAndCutFn(self._settings))
+        typed = step.with_output_types(Segment, **{EXTENTS: Extent, FAILURES: Failure})
+        outputs = recordings | "Decode, resample and cut" >> typed.with_outputs(
+            EXTENTS, FAILURES, main="segments"
+        )
         return CutRecordings(outputs.segments, outputs[EXTENTS], outputs[FAILURES])

@@ -29,9 +29,10 @@ def open_source(
     spool_dir: str | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[BinaryIO]:
-    """Open a recording: a local file in place, a remote one by way of a temporary copy.
+    """Open a recording: a local file in place, another one by way of a temporary copy.
 
-    A remote byte is fetched once; the copy has no name and goes with the file.
+    A remote byte is fetched once; the copy has no name and goes with the file. What comes
+    with its content is not looked for anywhere.
 
     Args:
         recording: what to open.
@@ -46,8 +47,12 @@ def open_source(
         RecordingError: it is missing, not readable, no file, empty, or cannot be
             fetched within the limits.
     """
-    if is_uri(recording.location):
-        opened = _spooled(recording, limits or ReadLimits(), spool_dir, clock)
+    content = recording.content
+    if content is not None:
+        opened = _spooled(spool_dir, lambda spool: spool.write(content))
+    elif is_uri(recording.location):
+        address, allowed = uri_text(recording.location), limits or ReadLimits()
+        opened = _spooled(spool_dir, lambda spool: fetch(address, spool, limits=allowed, clock=clock))
     else:
         opened = _opened(recording)
     with opened as source:
@@ -105,16 +110,15 @@ def _opened(recording: Recording) -> BinaryIO:
     )
 
 
-def _spooled(
-    recording: Recording, limits: ReadLimits, spool_dir: str | None, clock: Callable[[], float]
-) -> BinaryIO:
+def _spooled(spool_dir: str | None, fill: Callable[[BinaryIO], object]) -> BinaryIO:
+    """A temporary file with what is written into it."""
     try:
         # Closed by `open_source`, or below if there will be none.
         spool = cast(BinaryIO, tempfile.TemporaryFile(dir=spool_dir))  # noqa: SIM115
     except OSError as error:
         raise read_error("A temporary file", error) from error
     try:
-        fetch(uri_text(recording.location), spool, limits=limits, clock=clock)
+        fill(spool)
     except BaseException:
         spool.close()
         raise

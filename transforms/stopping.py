@@ -11,8 +11,8 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -39,6 +39,23 @@ class StopReason:
 
     code: str
     message: str
+
+
+@contextmanager
+def prepared(folder: Path) -> Iterator[StopSignal]:
+    """The signal of a run that begins, in an existing folder; forgotten when it ends.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    stop = StopSignal(folder)
+    stop.prepare()
+    alive = stop.watch_over()
+    try:
+        yield stop
+    finally:
+        stop.close()
+        alive.close()
 
 
 class StopSignal:

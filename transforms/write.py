@@ -14,30 +14,45 @@ from transforms.records import Failure, Transcript, Utterance
 from transforms.rows import failure_row, segment_row, transcript_row
 from transforms.schemas import Table
 from transforms.stopping import OUTPUT_FAILED, StopReason, StopSignal
+from transforms.typed import TypedTransform
 
 Writable = Utterance | Transcript | Failure
 
 
-class WriteRows(beam.PTransform):
-    """Writes each record as a row; part files appear as the records come.
+_RECORDS = {Table.SEGMENTS: Utterance, Table.TRANSCRIPTS: Transcript, Table.FAILURES: Failure}
 
-    Takes a PCollection of `Utterance`, `Transcript` or `Failure`, each into the table of
-    its kind. The dataset must have been made by `parts.create_dataset`. A part that
-    cannot be written stops the run, so that nothing more is paid for, and raises
-    `OutputError`, which ends the job.
+
+class WriteRows(TypedTransform):
+    """Write each record as a row; part files appear as the records come.
+
+    ``PCollection[Utterance | Transcript | Failure]``, each into the table of its kind. The
+    dataset must have been made by `parts.create_dataset`. A part that cannot be written
+    stops the run, so that nothing more is paid for, and raises `OutputError`, which ends
+    the job.
+
+    ``heard.utterances | WriteRows(Table.SEGMENTS, "out", "monday", run.coordination)``
 
     Args:
         table: the table that the records belong to.
         output: OUTPUT: a local path or a URI.
         run_id: the run, as rows and part names tell it.
-        coordination: the folder that the processes of the run share.
+        coordination: the folder that the processes of the run share; None where nobody is
+            called.
         rolling: how much is buffered at most, for each writer.
     """
 
+    advice = "WriteRows takes the records of its table: Utterance, Transcript or Failure."
+
     def __init__(
-        self, table: Table, output: str, run_id: str, coordination: Path, rolling: Rolling | None = None
+        self,
+        table: Table,
+        output: str,
+        run_id: str,
+        coordination: Path | None = None,
+        rolling: Rolling | None = None,
     ) -> None:
         super().__init__()
+        self.with_input_types(_RECORDS[table])
         self._write = _WriteParts(table, output, run_id, coordination, rolling or Rolling())
 
     def expand(self, records: beam.PCollection[Writable]) -> beam.PCollection[None]:
@@ -46,7 +61,9 @@ class WriteRows(beam.PTransform):
 
 
 class _WriteParts(beam.DoFn):
-    def __init__(self, table: Table, output: str, run_id: str, coordination: Path, rolling: Rolling) -> None:
+    def __init__(
+        self, table: Table, output: str, run_id: str, coordination: Path | None, rolling: Rolling
+    ) -> None:
         self._table = table
         self._output = output
         self._run_id = run_id
@@ -71,7 +88,8 @@ class _WriteParts(beam.DoFn):
         try:
             rows = write()
         except OutputError as error:
-            StopSignal(self._coordination).stop(StopReason(OUTPUT_FAILED, str(error)))
+            if self._coordination is not None:
+                StopSignal(self._coordination).stop(StopReason(OUTPUT_FAILED, str(error)))
             raise
         if rows:
             self._rows_written.inc(rows)
@@ -79,7 +97,7 @@ class _WriteParts(beam.DoFn):
 
 
 def _row_of(record: Writable, table: Table, run_id: str) -> Mapping[str, object]:
-    match table, record:
+    match table, record:  # Beam does not know every type beforehand
         case Table.SEGMENTS, Utterance():
             return segment_row(record, run_id)
         case Table.TRANSCRIPTS, Transcript():

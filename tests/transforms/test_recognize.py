@@ -11,8 +11,6 @@ from transforms.pace import PacePolicy
 from transforms.reading import Reading
 from transforms.recognize import RecognizeFn, RecognizeSettings, Settled
 from transforms.records import Failure, Segment, Span, Stage, Utterance
-from transforms.request import RequestParameters
-from transforms.retry import RetryPolicy
 from transforms.sound import LoadedSound, sound_of
 
 SPAN = Span("/a.wav", 7, 1, 2, start_sample=160_000, end_sample=480_000, sample_rate=16_000, engine="16k_zh")
@@ -28,9 +26,7 @@ def answered(*words: tuple[str, int, int], duration_ms: int = 20_000) -> Reply:
 def settings_for(folder, endpoint: str = "http://127.0.0.1:9") -> RecognizeSettings:
     return RecognizeSettings(
         client=ClientSettings(endpoint=endpoint),
-        parameters=RequestParameters(),
         pace=PacePolicy(100.0),
-        retry=RetryPolicy(),
         coordination=folder,
         concurrency=3,
     )
@@ -71,3 +67,9 @@ def test_each_result_goes_to_its_own_output(tmp_path):
         for value in (Utterance(SPAN, "", (), "", 1, 0), failure, SPAN)
     }
     assert tags == {"Utterance": [None], "Failure": ["failures"], "Span": ["unanswered"]}
+
+
+def test_one_folder_is_all_that_it_needs(tmp_path):
+    settings = RecognizeSettings(tmp_path)
+    assert settings.client.endpoint == "https://asr.tencentcloudapi.com"
+    assert (settings.pace.quota_per_second, settings.state) == (25.0, None)

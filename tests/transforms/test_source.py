@@ -33,6 +33,20 @@ def failure(location: str | bytes | Path, **options) -> RecordingError:
     return raised.value
 
 
+def test_what_comes_with_its_content_is_not_looked_for(tmp_path):
+    content = b"RIFF and so on" * 1000
+    for name in ("https://127.0.0.1:9/never called.wav", "no such file.wav"):
+        given = Recording(name, name.encode(), content=content)
+        with open_source(given, spool_dir=str(tmp_path)) as source:
+            assert os.pread(source.fileno(), len(content) + 1, 0) == content
+            assert source.read() == content
+    with (
+        pytest.raises(RecordingError, match="empty, 0 bytes"),
+        open_source(Recording("a", b"a", content=b"")),
+    ):
+        pytest.fail("opened")
+
+
 @pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT", "ULAW"])
 def test_soundfile_reads_the_same_samples_over_it(tmp_path, subtype):
     path = tmp_path / "a.wav"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import apache_beam as beam
 import pyarrow.dataset as ds
@@ -9,6 +10,7 @@ from apache_beam.internal import pickler
 from apache_beam.metrics import MetricsFilter
 from apache_beam.testing import test_pipeline as beam_testing
 from apache_beam.testing.util import assert_that, equal_to
+from apache_beam.typehints.decorators import TypeCheckError
 
 from tests.transforms.dataset_samples import failure_of, utterance_of
 from transforms.parts import OutputError, Rolling, create_dataset
@@ -56,6 +58,12 @@ def test_the_three_tables(tmp_path: Path) -> None:
         assert column(tmp_path / table.value, "audio_uri") == [uri]
 
 
+def test_a_record_of_another_table_is_refused_before_the_job_begins(tmp_path: Path) -> None:
+    utterances = beam.Pipeline(runner="FnApiRunner") | beam.Create([utterance_of("/wrong")])
+    with pytest.raises(TypeCheckError, match=r"expected .*Failure.*, got .*Utterance.* of its table"):
+        _ = utterances | WriteRows(Table.FAILURES, str(tmp_path), "run")
+
+
 def test_a_record_of_another_table_ends_the_job(tmp_path: Path) -> None:
     create_dataset(str(tmp_path))
     with (
@@ -65,6 +73,7 @@ def test_a_record_of_another_table_ends_the_job(tmp_path: Path) -> None:
         _ = (
             pipeline
             | beam.Create([utterance_of("/wrong")])
+            | "Of a type that Beam does not know" >> beam.Map(lambda record: record).with_output_types(Any)
             | "Write failures" >> WriteRows(Table.FAILURES, str(tmp_path), "run", tmp_path)
         )
 
