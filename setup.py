@@ -65,7 +65,7 @@ setup(
         "rich>=13",
         "soundfile>=0.12.1",
         "soxr>=0.5",
-        "typer>=0.12",
+        "typer>=0.20",
         "urllib3>=2.2,<3",
     ],
     extras_require={"benchmarks": BENCHMARKS, "sphinx": SPHINX, "test": TEST},

@@ -10,7 +10,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -73,7 +73,23 @@ def say(text: str, *, style: str | None = None) -> None:
     Console(stderr=True).print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
-@app.command()
+_TAKES_PATTERNS = {"allow_extra_args": True}
+"""For commands that tell better than "unexpected" what a name without an option is."""
+
+
+def _refuse_strays(strays: Sequence[str]) -> None:
+    from transforms.addresses import display_name
+    from transforms.errors import UsageError
+
+    if strays:
+        more = f" and {len(strays) - 1} more" if len(strays) > 1 else ""
+        raise UsageError(
+            f"{display_name(strays[0])}{more}: no option stands before it. Expected --input PATTERN, each name "
+            "with an --input of its own; put a pattern in quotation marks, or the shell makes names of it."
+        )
+
+
+@app.command(context_settings=_TAKES_PATTERNS)
 def run(
     context: typer.Context,
     inputs: Annotated[
@@ -101,6 +117,7 @@ def run(
     from transforms.errors import UsageError
     from transforms.listing import Sources
 
+    _refuse_strays(context.args)
     loaded = load(config, settings or ())
     for warning in loaded.warnings:
         say(f"Warning: {warning}")
@@ -211,8 +228,10 @@ def serve(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 takes a free one.")] = 8421,
     recognizer: Annotated[
-        Literal["sphinx", "digest", "script"],
-        typer.Option(help="sphinx: real words; digest: a function of the audio; script: from a file."),
+        str,
+        typer.Option(
+            metavar="NAME", help="sphinx: real words; digest: a function of the audio; script: from a file."
+        ),
     ] = "digest",
     script: Annotated[
         str | None, typer.Option(metavar="FILE", help="The answers of --recognizer script.")
@@ -238,14 +257,14 @@ def serve(
     """
     from pipeline.service.faults import parse_fault
     from pipeline.service.foreground import serve as serve_here
-    from pipeline.service.settings import ServiceSettings, with_environment
+    from pipeline.service.settings import ServiceSettings, recognizer_named, with_environment
 
     serve_here(
         with_environment(
             ServiceSettings(
                 host=host,
                 port=port,
-                recognizer=recognizer,
+                recognizer=recognizer_named(recognizer),
                 script_path=script,
                 requests_per_second=requests_per_second,
                 latency_ms=latency_ms,

@@ -11,6 +11,8 @@ from difflib import SequenceMatcher
 
 from pydantic import BaseModel, ValidationError
 
+from transforms.slips import did_you_mean
+
 SECRETS_HINT = (
     "secrets never stand in a configuration: set TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY "
     "(and TENCENTCLOUD_TOKEN for temporary credentials) in the environment"
@@ -116,6 +118,9 @@ def describe(error: ValidationError, known: Sequence[str]) -> list[str]:
             problems.append(f"{path}: is required")
             continue
         expected = _KINDS.get(detail["type"]) or _expected(detail["msg"])
+        if detail["type"] == "literal_error":
+            choices = re.findall("'([^']*)'", detail["ctx"]["expected"])
+            expected += f".{meant}" if (meant := did_you_mean(str(detail["input"]), choices)) else ""
         problems.append(f"{path}: {shown(detail['input'])}: {expected}")
     return problems
 

@@ -14,6 +14,8 @@ from pipeline.config_errors import SECRETS_HINT, describe, known_keys, looks_sec
 from pipeline.prices import PriceTable, parse_prices
 from pipeline.yaml_text import parse_yaml, write_yaml
 from transforms.errors import UsageError
+from transforms.nearby import did_you_mean_path
+from transforms.slips import did_you_mean
 
 _PRICES = "prices.yaml"
 
@@ -104,7 +106,10 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except FileNotFoundError:
         names = ", ".join(shipped_names())
-        raise UsageError(f"{path}: there is no such file; shipped configurations are {names}") from None
+        meant = did_you_mean(str(path), shipped_names()) or did_you_mean_path(str(path))
+        raise UsageError(
+            f"{path}: there is no such file; shipped configurations are {names}.{meant}"
+        ) from None
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
 

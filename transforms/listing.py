@@ -14,6 +14,7 @@ from apache_beam.io.filesystems import FileSystems
 from transforms.addresses import audio_uri_of, display_name, is_http, is_uri, locate, uri_text
 from transforms.errors import UsageError
 from transforms.manifest import read_manifest
+from transforms.nearby import did_you_mean_path
 from transforms.records import Mark, Recording
 from transforms.walk import Glob, files_beneath, has_magic, split_glob
 
@@ -260,7 +261,7 @@ def _why_nothing(pattern: str, base: str) -> str:
     while not os.path.lexists(nearest):
         nearest = os.path.dirname(nearest)  # noqa: PTH120
     if nearest != top:
-        return f"The part of the path that exists is {display_name(nearest)}."
+        return f"The part of the path that exists is {display_name(nearest)}.{did_you_mean_path(top)}"
     return (
         f"{display_name(top)} exists, but no file in it fits. '*' does not look into folders, '**' does; "
         "wildcards are best put in quotation marks, so that the shell leaves them alone."

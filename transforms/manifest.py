@@ -27,6 +27,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from transforms.addresses import audio_uri_of, display_name, folder_of, is_uri, locate, parse_crc32c
 from transforms.errors import UsageError
+from transforms.nearby import did_you_mean_path
 from transforms.records import Recording
 
 _COLUMNS = ("audio", "id", "language", "channel", "crc32c")
@@ -118,7 +119,7 @@ def _open(path_or_uri: str, name: str) -> Iterator[BinaryIO]:
         else:
             file = open(locate(path_or_uri), "rb")  # noqa: PTH123, SIM115
     except FileNotFoundError as error:
-        raise UsageError(f"Manifest {name} does not exist: check --manifest.") from error
+        raise UsageError(f"Manifest {name} does not exist.{did_you_mean_path(path_or_uri)}") from error
     except (OSError, ValueError) as error:
         raise UsageError(f"Manifest {name} cannot be opened: {error}") from error
     with file:

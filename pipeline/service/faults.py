@@ -13,6 +13,7 @@ from enum import Enum
 from typing import Final
 
 from transforms.errors import UsageError
+from transforms.slips import did_you_mean
 
 
 class FaultKind(str, Enum):
@@ -87,7 +88,8 @@ def parse_fault(text: str) -> FaultRule:
     if not equals or name not in {kind.value for kind in FaultKind}:
         kinds = ", ".join(kind.value for kind in FaultKind)
         raise UsageError(
-            f"fault {text!r}: expected KIND[:ARGUMENT]=SHARE or KIND[:ARGUMENT]=first:N, KIND one of {kinds}"
+            f"fault {text!r}: expected KIND[:ARGUMENT]=SHARE or KIND[:ARGUMENT]=first:N, KIND one of {kinds}."
+            + did_you_mean(name, [kind.value for kind in FaultKind])
         )
     kind = FaultKind(name)
     share, first_calls = _parse_amount(text, amount)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal, get_args
+from typing import Final, Literal, cast, get_args
 
 from pipeline.service.faults import FaultRule, check_shares
 from transforms.errors import UsageError
+from transforms.slips import did_you_mean
 
 TEST_SECRET_ID: Final = "AKIDlocalservice000000000000000000000"
 """The key id that is expected unless another is set. Opens nothing anywhere else."""
@@ -17,6 +18,9 @@ TEST_SECRET_KEY: Final = "not-a-secret-local-service-only"
 
 RecognizerName = Literal["sphinx", "digest", "script"]
 """Who recognizes: see `pipeline.service.recognizers`."""
+
+
+MOST_PORT: Final = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +72,7 @@ class ServiceSettings:
     received_calls: int = 10_000
 
     def __post_init__(self) -> None:
-        if self.recognizer not in get_args(RecognizerName):
-            names = ", ".join(get_args(RecognizerName))
-            raise UsageError(f"recognizer {self.recognizer!r} is unknown; choose one of {names}")
+        recognizer_named(self.recognizer)
         if self.recognizer == "script" and self.script_path is None:
             raise UsageError("the recognizer script needs a file of answers: set script_path")
         low_ms, high_ms = self.latency_ms
@@ -79,11 +81,29 @@ class ServiceSettings:
         for name in ("requests_per_second", "received_calls", "port"):
             if getattr(self, name) < 0:
                 raise UsageError(f"{name} is {getattr(self, name)}; it must be 0 or more")
+        if self.port > MOST_PORT:
+            raise UsageError(f"port is {self.port}; it must be {MOST_PORT} or less")
         if self.calls_left is not None and self.calls_left < 0:
             raise UsageError(f"calls_left is {self.calls_left}; it must be 0 or more")
         if self.sphinx_workers < 1:
             raise UsageError(f"sphinx_workers is {self.sphinx_workers}; at least 1 is needed")
         check_shares(self.faults)
+
+
+def recognizer_named(name: str) -> RecognizerName:
+    """The recognizer of this name.
+
+    Raises:
+        UsageError: there is none; the message names the nearest.
+    """
+    for known in get_args(RecognizerName):
+        if name == known:
+            return cast(RecognizerName, known)
+    names = ", ".join(get_args(RecognizerName))
+    raise UsageError(
+        f"recognizer {name!r} is unknown; choose one of {names}."
+        f"{did_you_mean(name, get_args(RecognizerName))}"
+    )
 
 
 def with_environment(settings: ServiceSettings, environment: Mapping[str, str]) -> ServiceSettings:

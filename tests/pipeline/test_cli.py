@@ -88,3 +88,35 @@ def test_a_command_takes_memory_from_one_allocator(monkeypatch):
         [sys.executable, "-c", ARROW_OF_A_COMMAND], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert ran.stderr.splitlines()[-1] == "system"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["statsu", "out"], "Did you mean 'status'?"),
+        (["status", "out", "--jsn"], "--json"),
+        (["export", "out", "--fromat", "srt"], "--format"),
+        (
+            ["export", "out", "--format", "srtt"],
+            "--format 'srtt': expected some of srt, vtt, txt, jsonl, csv",
+        ),
+        (["evaluate", "out", "--references", "x.csv", "--worst", "-1"], "--worst -1: expected 0 or more"),
+        (["run", "--config", "demoo"], "Did you mean demo?"),
+        (["run", "--set", "audio.channels=splitt"], "expected 'mix' or 'split'. Did you mean split?"),
+        (["run", "--set", "audio.chanels=split"], "did you mean audio.channels?"),
+        (["run", "--input", "tests/recordigns", "--output", "o"], "Did you mean {root}/tests/recordings?"),
+        (["run", "--manifest", "setup.pyy", "--output", "o"], "Did you mean {root}/setup.py?"),
+        (["run", "a.wav", "b.wav", "--output", "o"], "a.wav and 1 more: no option stands before it"),
+        (["serve", "--recognizer", "sfinx"], "Did you mean sphinx?"),
+        (["serve", "--port", "99999"], "port is 99999; it must be 65535 or less"),
+        (["serve", "--fault", "resett=0.1"], "Did you mean reset?"),
+    ],
+)
+def test_a_wrong_argument_is_named_with_what_was_expected_and_the_nearest_choice(
+    arguments, said, capsys, monkeypatch
+):
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == ExitCode.USAGE
+    assert said.format(root=ROOT) in capsys.readouterr().err
