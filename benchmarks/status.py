@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ from transforms.schemas import Table, schema_of
 ENDED, KILLED = "20260101T000000Z-00000000", "20260102T000000Z-00000000"
 CHECKOUT = Path(__file__).resolve().parents[1]
 SEGMENTS, WORDS, PART_ROWS = 6, 40, 4800
+SEGMENT_MS = 12_000
+SPOKEN = " ".join(f"word{place}" for place in range(WORDS))
 FAILED_SHARE, KILLED_SHARE = 0.02, 0.01
 # A small process starts it: the memory of whoever starts a process counts as its own at first.
 _WATCH = """
@@ -75,18 +78,27 @@ def _write(output: Path, table: Table, run_id: str, numbers: np.ndarray, rows_ea
         folder.put(Part(run_id, uuid.uuid4().hex).name, parquet_bytes(rows))
 
 
+def name_of(number: int) -> str:
+    """The address of a recording of `make_dataset`."""
+    return f"/srv/recordings/{number // 1000:04}/{number:07}.wav"
+
+
 def _rows(table: Table, run_id: str, numbers: np.ndarray, rows_each: int) -> pa.Table:
     count = len(numbers) * rows_each
-    names = [f"/srv/recordings/{number // 1000:04}/{number:07}.wav" for number in numbers]
+    starts_ms = np.tile(np.arange(rows_each) * SEGMENT_MS, len(numbers))
+    names = [name_of(number) for number in numbers]
     texts = [f"{name}: cannot be decoded at {number} s. Try another." for number, name in enumerate(names)]
-    word = {"word": "word", "start_ms": 0, "end_ms": 1}
     given: dict[str, Any] = {
         "audio_uri": np.repeat(names, rows_each),
         "segment_index": None if table is Table.FAILURES else np.tile(np.arange(rows_each), len(numbers)),
         "modified": [str(number) for number in numbers],
         "message": texts,
-        "text": ["words " * WORDS] * count,
-        "words": [[word] * WORDS] * count,
+        "start_ms": None if table is Table.FAILURES else starts_ms,
+        "end_ms": None if table is Table.FAILURES else starts_ms + SEGMENT_MS,
+        "duration_ms": [SEGMENTS * SEGMENT_MS] * count,
+        "text": [SPOKEN if table is Table.SEGMENTS else " ".join([SPOKEN] * SEGMENTS)] * count,
+        "words": [_words(index) for index in range(rows_each)] * len(numbers),
+        "segments": [SEGMENTS] * count,
         "retryable": [bool(number % 2) for number in numbers],
         "code": ["Damaged" if number % 3 else "InternalError" for number in numbers],
         "status": ["complete"] * count,
@@ -103,28 +115,51 @@ def _rows(table: Table, run_id: str, numbers: np.ndarray, rows_each: int) -> pa.
     return pa.Table.from_arrays(columns, schema=schema_of(table))
 
 
+def _words(segment: int) -> list[dict[str, object]]:
+    each_ms = SEGMENT_MS // WORDS
+    return [
+        {
+            "word": word,
+            "start_ms": segment * SEGMENT_MS + place * each_ms,
+            "end_ms": segment * SEGMENT_MS + (place + 1) * each_ms,
+        }
+        for place, word in enumerate(SPOKEN.split())
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What a command printed, how long it took, and bytes of its memory at most."""
+
+    printed: bytes
+    seconds: float
+    memory: int
+
+
+def watched(*arguments: str) -> Watched:
+    """Run a command of ``python -m pipeline`` to its end; 0 and 3 are good ones.
+
+    Raises:
+        subprocess.CalledProcessError: it ended otherwise.
+    """
+    command = [sys.executable, "-c", _WATCH, sys.executable, "-m", "pipeline", *arguments]
+    begun = time.perf_counter()
+    ran = subprocess.run(command, cwd=CHECKOUT, stdout=subprocess.PIPE, check=False)
+    seconds = time.perf_counter() - begun
+    if ran.returncode not in (0, 3):
+        raise subprocess.CalledProcessError(ran.returncode, command)
+    printed, _, memory = ran.stdout.rpartition(b"\n")
+    return Watched(printed, seconds, int(memory) * (1 if sys.platform == "darwin" else 1024))
+
+
 def status_figures(output: Path, recordings: int) -> tuple[float, float]:
     """Seconds of the whole command and bytes of its memory at most; checks what it counted."""
-    command = [
-        sys.executable,
-        "-c",
-        _WATCH,
-        sys.executable,
-        "-m",
-        "pipeline",
-        "status",
-        str(output),
-        "--json",
-    ]
-    begun = time.perf_counter()
-    ran = subprocess.run(command, cwd=CHECKOUT, stdout=subprocess.PIPE, check=True)
-    seconds = time.perf_counter() - begun
-    printed, _, memory = ran.stdout.rpartition(b"\n")
-    found = json.loads(printed)
+    ran = watched("status", str(output), "--json")
+    found = json.loads(ran.printed)
     assert found["recordings"]["known"] == recordings, "every recording is counted once"
     answered = recordings - max(1, round(recordings * FAILED_SHARE))
     assert found["segments"]["answered"] >= answered * SEGMENTS, "every segment is counted"
-    return seconds, int(memory) * (1 if sys.platform == "darwin" else 1024)
+    return ran.seconds, ran.memory
 
 
 def reading_seconds(output: Path) -> float:

@@ -84,8 +84,8 @@ def _refuse_strays(strays: Sequence[str]) -> None:
     if strays:
         more = f" and {len(strays) - 1} more" if len(strays) > 1 else ""
         raise UsageError(
-            f"{display_name(strays[0])}{more}: no option stands before it. Expected --input PATTERN, each name "
-            "with an --input of its own; put a pattern in quotation marks, or the shell makes names of it."
+            f"{display_name(strays[0])}{more}: no option stands before it. Expected --input PATTERN, each "
+            "name with an --input of its own; put a pattern in quotation marks, or the shell expands it."
         )
 
 
