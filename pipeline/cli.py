@@ -17,6 +17,16 @@ from rich.console import Console
 
 from pipeline.logs import quiet
 from pipeline.outcome import ExitCode
+from pipeline.shared_arguments import (
+    TAKES_PATTERNS,
+    ConfigFile,
+    Inputs,
+    Manifests,
+    PrintConfig,
+    Settings,
+    Shared,
+    say,
+)
 
 app = typer.Typer(
     add_completion=False,
@@ -68,76 +78,66 @@ def exit_code_of(error: Exception) -> ExitCode:
     return ExitCode.USAGE if isinstance(error, UsageError) else ExitCode.STOPPED
 
 
-def say(text: str, *, style: str | None = None) -> None:
-    """Print a message to standard error, as it is."""
-    Console(stderr=True).print(text, style=style, markup=False, highlight=False, soft_wrap=True)
-
-
-_TAKES_PATTERNS = {"allow_extra_args": True}
-"""For commands that tell better than "unexpected" what a name without an option is."""
-
-
-def _refuse_strays(strays: Sequence[str]) -> None:
-    from transforms.addresses import display_name
-    from transforms.errors import UsageError
-
-    if strays:
-        more = f" and {len(strays) - 1} more" if len(strays) > 1 else ""
-        raise UsageError(
-            f"{display_name(strays[0])}{more}: no option stands before it. Expected --input PATTERN, each "
-            "name with an --input of its own; put a pattern in quotation marks, or the shell expands it."
-        )
-
-
-@app.command(context_settings=_TAKES_PATTERNS)
+@app.command(context_settings=TAKES_PATTERNS)
 def run(
     context: typer.Context,
-    inputs: Annotated[
-        list[str] | None,
-        typer.Option("--input", metavar="PATTERN", help="A file, folder, glob with ** or URI; repeatable."),
-    ] = None,
-    manifests: Annotated[
-        list[str] | None,
-        typer.Option("--manifest", metavar="FILE", help="CSV, JSONL or Parquet with 'audio'; repeatable."),
-    ] = None,
+    inputs: Inputs = None,
+    manifests: Manifests = None,
     output: Annotated[str | None, typer.Option(metavar="DIR", help="Where the dataset is written.")] = None,
-    config: Annotated[
-        str | None, typer.Option(metavar="FILE", help="A YAML file, or a shipped configuration's name.")
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="A configuration key, over the file; repeatable."),
-    ] = None,
-    print_config: Annotated[
-        bool, typer.Option("--print-config", help="Print the configuration as resolved, and stop.")
-    ] = False,
+    config: ConfigFile = None,
+    settings: Settings = None,
+    print_config: PrintConfig = False,
 ) -> None:
     """Transcribe a corpus. What follows -- goes to Apache Beam."""
-    from pipeline.config_load import load, resolved_yaml
     from transforms.errors import UsageError
-    from transforms.listing import Sources
 
-    _refuse_strays(context.args)
-    loaded = load(config, settings or ())
-    for warning in loaded.warnings:
-        say(f"Warning: {warning}")
-    if print_config:
-        typer.echo(resolved_yaml(loaded.config), nl=False)
-        return
-    if "" in [*(inputs or ()), *(manifests or ()), output]:
-        raise UsageError("An empty --input, --manifest or --output: is a variable of the shell not set?")
-    if not inputs and not manifests:
-        raise UsageError("Nothing to transcribe: give --input PATTERN or --manifest FILE.")
+    loaded, sources = Shared(inputs, manifests, output, config, settings, print_config, context.args).read()
     if output is None:
         raise UsageError("Nowhere to write: give --output DIR.")
     from pipeline.job import run as run_job
     from pipeline.job_settings import Request
     from pipeline.show import show_run
 
-    sources = Sources(tuple(inputs or ()), tuple(manifests or ()), loaded.config.input.limit)
-    record = run_job(Request(loaded.config, sources, output, context.obj))
+    record = run_job(Request(loaded, sources, output, context.obj))
     show_run(Console(), output, record)
     raise typer.Exit(record.exit_code or 0)
+
+
+@app.command(context_settings=TAKES_PATTERNS)
+def plan(
+    context: typer.Context,
+    inputs: Inputs = None,
+    manifests: Manifests = None,
+    output: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="As for run: what is paid for there is taken off. Only looked at."),
+    ] = None,
+    config: ConfigFile = None,
+    settings: Settings = None,
+    print_config: PrintConfig = False,
+    sample: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Read N recordings by chance, 50 or more, and estimate the rest."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Decides which; the same seed, the same choice.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object with the same facts.")] = False,
+) -> None:
+    """Tell what run would do with the same arguments, and what it would cost. Nobody is called.
+
+    Exits with 3 if a recording cannot be read: it is named.
+    """
+    loaded, sources = Shared(inputs, manifests, output, config, settings, print_config, context.args).read()
+    from pipeline.plan import PlanRequest
+    from pipeline.plan import plan as make_plan
+    from pipeline.plan_text import progress_shown, show_plan
+
+    with progress_shown(Console(stderr=True)) as progress:
+        made = make_plan(PlanRequest(loaded, sources, output, context.obj, sample, seed), progress)
+    if as_json:
+        typer.echo(made.as_json(), nl=False)
+    else:
+        show_plan(Console(), made)
+    raise typer.Exit(made.exit_code)
 
 
 @app.command()

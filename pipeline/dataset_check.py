@@ -27,6 +27,21 @@ def check_dataset(output: str) -> None:
     if not is_uri(output) and not Path(output).is_dir():
         there = "is a file" if Path(output).exists() else "does not exist"
         raise UsageError(f"{name} {there}; expected the folder that was --output of a run.{_nearest(output)}")
+    if not holds_dataset(output):
+        raise UsageError(
+            f"{name} is no dataset: there are no parts of {', '.join(table.value for table in Table)} in it. "
+            f"Expected the folder that was --output of a run.{_nearest(output)}"
+        )
+
+
+def holds_dataset(output: str) -> bool:
+    """Whether there is a dataset, which this release can read then.
+
+    Raises:
+        UsageError: it has another schema version, or no address is like this.
+        OutputError: its storage fails.
+    """
+    name = display_name(output)
     try:
         versions = {table: _schema_version(output, table) for table in Table}
     except ValueError as error:  # Beam has no file system for the URI's scheme
@@ -37,11 +52,7 @@ def check_dataset(output: str) -> None:
                 f"{name}: {table.value}/ has schema version {version}, this release reads {SCHEMA_VERSION}: "
                 "use the release that wrote it."
             )
-    if not any(versions.values()):
-        raise UsageError(
-            f"{name} is no dataset: there are no parts of {', '.join(table.value for table in Table)} in it. "
-            f"Expected the folder that was --output of a run.{_nearest(output)}"
-        )
+    return any(versions.values())
 
 
 def _schema_version(output: str, table: Table) -> str | None:

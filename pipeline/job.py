@@ -93,7 +93,7 @@ def run(
             record.run_id,
             places,
             workers_of(options),
-            skipping=_skipping(request, places),
+            skipping=skipping_of(request.config, request.output, places.coordination),
             max_calls=max_calls_of(request.config),
         )
         SentenceClient(job.recognition.client, EnvironmentCredentials()).close()
@@ -167,14 +167,12 @@ def _watch(
     return Watch(coordination, course, stop, watchers, save=save, save_seconds=config.output.progress_seconds)
 
 
-def _skipping(request: Request, places: Places) -> Skipping | None:
-    """What the output holds already, as files that listing can ask."""
-    if request.config.input.verify:
+def skipping_of(config: Config, output: str, folder: Path) -> Skipping | None:
+    """What an output holds already, as files of a folder that listing can ask; None to read all."""
+    if config.input.verify:
         return None
-    skipping = Skipping(
-        places.coordination / "done", places.coordination / "failing", shaping_of(request.config)
-    )
-    digests = list(finished_recordings(request.output, request.config.input.retry_failed))
+    skipping = Skipping(folder / "done", folder / "failing", shaping_of(config))
+    digests = list(finished_recordings(output, config.input.retry_failed))
     write_known(skipping.done, (digest for digest, failing in digests if not failing))
     write_known(skipping.failing, (digest for digest, failing in digests if failing))
     return skipping

@@ -90,7 +90,7 @@ def job_of(
     return Job(
         sources=request.sources,
         skipping=skipping,
-        cutting=_cutting(config, places, workers),
+        cutting=cutting_of(config, places, workers),
         recognition=_recognition(config, places, workers, max_calls),
         # Workers may have another working directory than the command.
         output=os.fsdecode(locate(request.output)),
@@ -100,7 +100,8 @@ def job_of(
     )
 
 
-def _cutting(config: Config, places: Places, workers: int) -> CutSettings:
+def cutting_of(config: Config, places: Places, workers: int) -> CutSettings:
+    """How each of so many workers makes segments of recordings."""
     recognition = config.recognition
     return CutSettings(
         engines=config.engine_choice(),

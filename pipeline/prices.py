@@ -71,6 +71,33 @@ class PriceTable(BaseModel):
             raise ValueError(f"billed_calls is {billed_calls}, expected 0 or more")
         return self.per_thousand_calls(billed_calls) * billed_calls / 1000
 
+    def cost_by_days(self, billed_calls: int, calls_per_day: int) -> Decimal:
+        """What so many calls cost when every day but the last one has the same number of them.
+
+        Raises:
+            ValueError: a number is negative, or there are no calls in a day.
+        """
+        if calls_per_day <= 0:
+            raise ValueError(f"calls_per_day is {calls_per_day}, expected 1 or more")
+        days, rest = divmod(billed_calls, calls_per_day)
+        return days * self.cost(calls_per_day) + self.cost(rest)
+
+    def cost_range(self, low_calls: int, high_calls: int, calls_per_day: int) -> tuple[Decimal, Decimal]:
+        """The least and the most of `cost_by_days` over a range of calls, both ends included.
+
+        More calls may cost less, where they reach a cheaper tier.
+        """
+        ends = {low_calls, high_calls}
+        days = (low_calls // calls_per_day, high_calls // calls_per_day)
+        # Between two days of full length the cost only rises, but for what one day can add.
+        for day in {days[0], days[0] + 1, max(days[0], days[1] - 1), days[1]}:
+            for tier in self.tiers[:-1]:
+                assert tier.calls_below is not None, "only the last tier is open"
+                begin = day * calls_per_day + min(tier.calls_below, calls_per_day)
+                ends |= {begin - 1, begin}
+        costs = [self.cost_by_days(n, calls_per_day) for n in ends if low_calls <= n <= high_calls]
+        return min(costs), max(costs)
+
     def calls_within(self, amount: Decimal) -> int | None:
         """The most calls that may be made one by one without ever costing more than an amount.
 

@@ -28,22 +28,31 @@ from transforms.stopping import prepared
 STATE_FOLDER = ".beamscribe"
 
 
-def state_folder(output: str, configured: str | None) -> Path:
-    """Where the state of an output lies, absolute; made if need be.
+def state_place(output: str, configured: str | None) -> Path:
+    """Where the state of an output lies, or would, absolute.
 
     Args:
         output: OUTPUT, a local path or a URI.
         configured: ``output.state``, a local folder; None for one inside OUTPUT.
 
     Raises:
-        UsageError: OUTPUT is no local folder and none is configured, or it cannot be made.
+        UsageError: OUTPUT is no local folder and none is configured.
     """
     if configured is None and is_uri(output):
         raise UsageError(
             f"--output {output} is not on this machine, and the record of paid answers has to be: set "
             "output.state to a local folder that outlives the run, the same for every run over this output."
         )
-    folder = (Path(configured) if configured is not None else Path(output) / STATE_FOLDER).absolute()
+    return (Path(configured) if configured is not None else Path(output) / STATE_FOLDER).absolute()
+
+
+def state_folder(output: str, configured: str | None) -> Path:
+    """`state_place`, made if need be.
+
+    Raises:
+        UsageError: there is no place for it, or it cannot be made.
+    """
+    folder = state_place(output, configured)
     try:
         (folder / ANSWERS).mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -73,13 +82,34 @@ def lock_folder(output: str, state: Path) -> Path:
             # An output that holds its state itself may be moved and copied with it.
             inside = state.resolve() == folder.resolve()
             place.write_bytes(b"." if inside else os.fsencode(state.resolve()))
-        known = folder / os.fsdecode(place.read_bytes())
+        _refuse_another_place(output, state, place)
+    return folder
+
+
+def found_state(output: str, configured: str | None) -> Path:
+    """`state_place`, for those who only look: there may be nothing.
+
+    Raises:
+        UsageError: there is no place for it, or the state of this output lies elsewhere.
+        OutputError: the folder cannot be read.
+    """
+    state = state_place(output, configured)
+    place = Path(output) / STATE_FOLDER / "state"
+    if not is_uri(output):
+        with _disk_errors(place.parent):
+            if place.exists():
+                _refuse_another_place(output, state, place)
+    return state
+
+
+def _refuse_another_place(output: str, state: Path, place: Path) -> None:
+    """Compare the state with what the output remembers."""
+    known = place.parent / os.fsdecode(place.read_bytes())
     if known.resolve() != state.resolve() and known.is_dir():
         raise UsageError(
             f"The paid answers of {output} are recorded in {known.resolve()}, not in {state}: set "
             f"output.state to that folder, or move it and delete {place}."
         )
-    return folder
 
 
 @contextmanager
@@ -136,6 +166,17 @@ def chain_of_runs(folder: Path, *, continues: bool) -> str:
             budget.close()
             name.write_text(secrets.token_hex(8), encoding="utf-8")
         return name.read_text(encoding="utf-8")
+
+
+def unfinished_chain(folder: Path) -> str:
+    """The name that `chain_of_runs` would keep for a run that continues one; empty if there is none.
+
+    Raises:
+        OutputError: it cannot be read.
+    """
+    name = folder / "chain"
+    with _disk_errors(folder):
+        return name.read_text(encoding="utf-8") if name.exists() else ""
 
 
 def prove_writable(folder: Path) -> None:

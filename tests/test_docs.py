@@ -47,7 +47,7 @@ DOCS = ROOT / "docs"
 PAGES = [README, ROOT / "CHANGELOG.md", *sorted(DOCS.glob("*.md"))]
 LOCAL = "127.0.0.1:8421"  # the local service in the documents; the tests' own takes its place
 MEDIA = "https://media.example.com/"  # recordings on the web; a server of the tests takes its place
-AFTER_A_RUN = ("status", "report", "export", "evaluate")
+CALLING_NOBODY = ("plan", "status", "report", "export", "evaluate")
 DATA = ("csv", "yaml", "jsonl")
 # What the commands speak of, as copies of shipped recordings.
 RECORDINGS = {
@@ -179,7 +179,7 @@ def test_the_commands_work(block: Block, desk: Desk, monkeypatch: pytest.MonkeyP
                     main(["run", *options])
             case ["python", "-m", "pipeline", "run", *options]:
                 assert desk.run(["run", *options]) == block.exit_code
-            case ["python", "-m", "pipeline", command, *options] if command in AFTER_A_RUN:
+            case ["python", "-m", "pipeline", command, *options] if command in CALLING_NOBODY:
                 with pytest.raises(SystemExit) as end:
                     main([command, *options])
                 assert int(end.value.code or 0) == block.exit_code

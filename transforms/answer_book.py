@@ -85,31 +85,45 @@ class AnswerBook:
             raise
 
     def _known(self, key: bytes, ask_again: bool) -> Reply | None:
-        found = self.record.find(key)
-        if isinstance(found, Answered):
-            return Reply(
-                Ending.ANSWERED,
-                Tally(),
-                answer=found.answer,
-                attempts=found.attempts,
-                at_us=found.recognized_at_us,
-                reused=True,
-            )
-        if isinstance(found, Refused):
-            empty = classify(found.code, found.message) is Verdict.EMPTY
-            if ask_again and not empty and key not in self._asked_again:
-                return None
-            error = ServiceError(found.code, found.message, found.request_id)
-            ending = Ending.EMPTY if empty else Ending.FAILED
-            return Reply(
-                ending,
-                Tally(),
-                error=error,
-                attempts=found.attempts,
-                at_us=found.at_us,
-                reused=ending in _PAID_FOR,
-            )
-        return None
+        return recorded_reply(self.record, key, ask_again=ask_again and key not in self._asked_again)
+
+
+def recorded_reply(record: AnswerRecord, key: bytes, *, ask_again: bool) -> Reply | None:
+    """The reply for a segment that needs no call; None if one has to be made.
+
+    Args:
+        record: what was paid for.
+        key: by which its answer is recorded.
+        ask_again: whether segments that were refused for good are called for again.
+
+    Raises:
+        OutputError: the record cannot be read.
+    """
+    found = record.find(key)
+    if isinstance(found, Answered):
+        return Reply(
+            Ending.ANSWERED,
+            Tally(),
+            answer=found.answer,
+            attempts=found.attempts,
+            at_us=found.recognized_at_us,
+            reused=True,
+        )
+    if isinstance(found, Refused):
+        empty = classify(found.code, found.message) is Verdict.EMPTY
+        if ask_again and not empty:
+            return None
+        error = ServiceError(found.code, found.message, found.request_id)
+        ending = Ending.EMPTY if empty else Ending.FAILED
+        return Reply(
+            ending,
+            Tally(),
+            error=error,
+            attempts=found.attempts,
+            at_us=found.at_us,
+            reused=ending in _PAID_FOR,
+        )
+    return None
 
 
 def _entry_of(key: bytes, reply: Reply) -> Entry | None:

@@ -68,6 +68,8 @@ class AnswerStore:
 
     Args:
         folder: where the logs lie; made when it is needed.
+        looks_only: never touch the folder: no index is kept beside a log, no log's lock is tried,
+            and what is added is forgotten.
         clock_us: microseconds since 1970 UTC, for the names of logs.
         flush: brings what was written to a descriptor to the disk.
     """
@@ -76,10 +78,12 @@ class AnswerStore:
         self,
         folder: Path,
         *,
+        looks_only: bool = False,
         clock_us: Callable[[], int] = _now_us,
         flush: Callable[[int], None] = os.fsync,
     ) -> None:
         self._folder = folder
+        self._looks_only = looks_only
         self._clock_us = clock_us
         self._flush = flush
         self._reading = threading.Lock()  # one thread at a time reads what others wrote
@@ -119,6 +123,8 @@ class AnswerStore:
                 store is closed.
             ValueError: it is longer than an entry may be.
         """
+        if self._looks_only:
+            return
         written = self._writer.append(frame(encode(entry)))
         label = Label(entry.key, refused=isinstance(entry, Refused))
         with self._lock:
@@ -244,7 +250,7 @@ class AnswerStore:
 
     def _read_new(self, path: Path) -> None:
         # In this order: what is not written any more is then read to its end.
-        ended = is_written(path) is False
+        ended = not self._looks_only and is_written(path) is False
         size = path.stat().st_size
         loaded = load(path)
         if ended and loaded.scanned >= _INDEX_WORTH_BYTES:

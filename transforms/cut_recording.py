@@ -20,7 +20,6 @@ from transforms.cut_settings import CutSettings
 from transforms.cut_source import ChannelCut, CutTask, SourceCut, cut_source
 from transforms.engines import sample_rate_of
 from transforms.errors import RecordingError
-from transforms.fetch import mark_of_url
 from transforms.hold import HeldSound, Hold
 from transforms.keys import PlanBasis, plan_key, tiled_plan_key
 from transforms.records import Extent, Failure, PlannedSegment, Recording, Segment, Span, Stage
@@ -80,19 +79,6 @@ class CutRecording:
         """All segments, channel by channel."""
         for channel in self.channels:
             yield from channel.segments()
-
-
-@dataclass(frozen=True, slots=True)
-class PassedOn:
-    """A recording that the service fetches itself: one segment, unread here."""
-
-    extents: tuple[Extent, ...]
-    segment: Segment
-    damage: Failure | None = None
-
-    def segments(self) -> Iterator[Segment]:
-        """The one segment."""
-        yield self.segment
 
 
 def cut_recording(
@@ -158,43 +144,6 @@ def _unchanged(source: BinaryIO, recording: Recording) -> Iterator[None]:
             "is whole.",
             retryable=True,
         )
-
-
-def pass_on(recording: Recording, settings: CutSettings) -> PassedOn:
-    """Let the service fetch the recording: one segment, whose length it will tell.
-
-    Its answer is known by what the server says of the content; where it says nothing, by
-    the unfinished run alone, for an address may hold something else tomorrow.
-
-    Raises:
-        RecordingError: no engine is configured for its language, or one channel was asked for.
-    """
-    engine = settings.engines.engine_for(recording.language)
-    url = recording.location.decode()
-    if recording.channel is not None:
-        raise RecordingError(
-            Stage.READ,
-            codes.NO_SUCH_CHANNEL,
-            f"{url}: channel {recording.channel} was asked for, and the service takes a whole file from an "
-            "address. Leave recognition.source at data for it, or the channel out of the manifest.",
-        )
-    mark = mark_of_url(url, settings.limits)
-    extent = Extent(
-        audio_uri=recording.audio_uri,
-        audio_crc32c=None,
-        channel=0,
-        engine=engine,
-        sample_rate=sample_rate_of(engine),
-        duration_samples=0,
-        covered_samples=0,
-        speech_samples=0,
-        segments=1,
-        recording_id=recording.recording_id,
-        mark=mark,
-        settings=settings.shaping.of(recording),
-    )
-    span = Span(recording.audio_uri, None, extent.channel, 0, 0, 0, extent.sample_rate, engine)
-    return PassedOn((extent,), Segment(span, url=url, key=settings.url_key(url, mark, engine)))
 
 
 def failure_of(recording: Recording, settings: CutSettings, error: RecordingError) -> Failure:

@@ -125,9 +125,7 @@ class CutSettings:
             sample_rate: samples per second.
             engine: that hears it.
         """
-        voice_format = self.voice_format
-        if voice_format == formats.AUTO:
-            voice_format = formats.choose_format(samples, sample_rate, self.max_payload_bytes)
+        voice_format = formats.sent_as(self.voice_format, samples, sample_rate, self.max_payload_bytes)
         return answer_key(
             pcm_digest=pcm_digest,
             samples=samples,

@@ -153,6 +153,17 @@ def choose_format(samples: int, sample_rate: int, max_payload_bytes: int) -> str
     )
 
 
+def sent_as(voice_format: str, samples: int, sample_rate: int, max_payload_bytes: int) -> str:
+    """What a segment is sent as: the format that was asked for, or what ``auto`` chooses.
+
+    Raises:
+        RecordingError: as `choose_format`.
+    """
+    if voice_format != AUTO:
+        return voice_format
+    return choose_format(samples, sample_rate, max_payload_bytes)
+
+
 def _longest_within(voice_format: str, sample_rate: int, max_payload_bytes: int, longest: int) -> int:
     def size(samples: int) -> int:
         return bytes_upper_bound(voice_format, samples, sample_rate)

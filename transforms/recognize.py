@@ -279,6 +279,6 @@ def _heard_of(segment: Segment, settings: RecognizeSettings) -> Heard:
 def _voice_format(segment: Segment, settings: RecognizeSettings) -> str:
     """What a segment is sent as."""
     assert segment.sound is not None, "only sound is encoded"
-    if settings.voice_format != formats.AUTO:
-        return settings.voice_format
-    return formats.choose_format(segment.sound.samples, segment.span.sample_rate, settings.max_payload_bytes)
+    return formats.sent_as(
+        settings.voice_format, segment.sound.samples, segment.span.sample_rate, settings.max_payload_bytes
+    )

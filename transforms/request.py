@@ -153,7 +153,7 @@ def json_body_url(parameters: RequestParameters, *, engine: str, voice_format: s
     Raises:
         RecordingError: the address is longer than the service takes.
     """
-    call = _call_fields(parameters, engine, voice_format, _SOURCE_URL) | {"Url": _checked_url(url)}
+    call = _call_fields(parameters, engine, voice_format, _SOURCE_URL) | {"Url": checked_url(url)}
     return json.dumps(call).encode("ascii")
 
 
@@ -165,7 +165,7 @@ def v1_parameters(
     Raises:
         RecordingError: the address is longer than the service takes.
     """
-    call = _call_fields(parameters, engine, voice_format, _SOURCE_URL) | {"Url": _checked_url(url)}
+    call = _call_fields(parameters, engine, voice_format, _SOURCE_URL) | {"Url": checked_url(url)}
     return {name: str(value) for name, value in call.items()}
 
 
@@ -215,7 +215,12 @@ def _call_fields(
     }
 
 
-def _checked_url(url: str) -> str:
+def checked_url(url: str) -> str:
+    """An address that the service can be given.
+
+    Raises:
+        RecordingError: it is too long.
+    """
     size = len(url.encode())
     if size < _URL_BYTES_LIMIT:
         return url

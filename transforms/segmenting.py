@@ -1,6 +1,6 @@
 """Normalize and cut: recordings in, segments with their sound out.
 
-`cut_recording` does the work, on threads here that mostly wait for their decode processes,
+`RecordingCutter` does the work, on threads here that mostly wait for their decode processes,
 so that decoding never holds up the calls in flight, and a decoder that hangs or crashes
 costs its recording alone; the transform only wires it. Audio never crosses a
 shuffle: what consumes the segments must be fused to this step.
@@ -8,7 +8,6 @@ shuffle: what consumes the segments must be fused to this step.
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -16,21 +15,19 @@ from typing import Any, NamedTuple
 
 import apache_beam as beam
 
-from transforms.addresses import is_http
 from transforms.answer_book import AnswerBook, borrowed_book, give_back
 from transforms.beam_counts import count
-from transforms.crew import CrewFn, Output, or_dead_letter
-from transforms.cut_recording import CutRecording, PassedOn, cut_recording, failure_of, pass_on
+from transforms.crew import CrewFn, Output
+from transforms.cut_recording import CutRecording
 from transforms.cut_settings import CutSettings
-from transforms.cut_source import cut_source
-from transforms.decode_pool import DecodePool
-from transforms.folders import OutputError
-from transforms.hold import BYTES_PER_SAMPLE, allow_many_files
+from transforms.cutter import RecordingCutter
+from transforms.hold import BYTES_PER_SAMPLE
 from transforms.meter import Doing
 from transforms.meter_files import borrowed_meter, give_back_meter
+from transforms.pass_on import PassedOn
 from transforms.reading import Reading
-from transforms.records import Extent, Failure, Recording, Segment, Stage
-from transforms.stopping import OUTPUT_FAILED, StopReason, StopSignal
+from transforms.records import Extent, Failure, Recording, Segment
+from transforms.stopping import StopSignal
 from transforms.typed import TypedTransform
 
 EXTENTS = "extents"
@@ -55,24 +52,19 @@ class NormalizeAndCutFn(CrewFn[Recording, Cut]):
     def setup(self) -> None:
         """Open the stop signal and hire the crew; decode processes start with its first recordings."""
         super().setup()
-        allow_many_files()
         self._meter = borrowed_meter(self._settings.coordination)
-        self._pool: DecodePool | None = None
-        if self._settings.isolated:
-            self._pool = DecodePool(
-                stall_seconds=self._settings.stall_seconds, stopped=lambda: self._stop.reason() is not None
-            )
-        self._stop = StopSignal(self._settings.coordination)
+        settings = self._settings
         self._book: AnswerBook | None = None
-        if self._settings.state is not None:
-            self._book = borrowed_book(self._settings.state, self._settings.coordination)
+        if settings.state is not None:
+            self._book = borrowed_book(settings.state, settings.coordination)
+        record = None if self._book is None else self._book.record
+        self._cutter = RecordingCutter(settings, StopSignal(settings.coordination), record)
 
     def teardown(self) -> None:
         """Dismiss the crew, end its processes, give the record back."""
         super().teardown()
         give_back_meter(self._meter)
-        if self._pool is not None:
-            self._pool.close()
+        self._cutter.close()
         if self._book is not None:
             give_back(self._book)
 
@@ -103,11 +95,7 @@ class NormalizeAndCutFn(CrewFn[Recording, Cut]):
     def _cut_or_bury(self, recording: Recording) -> Cut:
         meter = self._meter.meter
         with meter.span(Doing.DECODING) as span:
-            value = or_dead_letter(
-                partial(self._cut, recording),
-                stage=Stage.DECODE,
-                bury=partial(failure_of, recording, self._settings),
-            )
+            value = self._cutter.cut(recording)
         counts = _counts_of(value)
         if isinstance(value, CutRecording | PassedOn):
             channels = [(extent.audio_uri, extent.channel) for extent in value.extents]
@@ -118,23 +106,6 @@ class NormalizeAndCutFn(CrewFn[Recording, Cut]):
             self._meter.failed(failure)
         meter.add(counts)
         return Cut(value, counts + Reading(decode_ms=round(span.seconds * 1000)))
-
-    def _cut(self, recording: Recording) -> CutRecording | PassedOn | None:
-        if self._stop.reason() is not None:
-            return None
-        if self._settings.by_url and recording.content is None and is_http(recording.location):
-            return pass_on(recording, self._settings)
-        record = None if self._book is None else self._book.record
-        cutter = cut_source if self._pool is None else self._pool.cut
-        try:
-            return cut_recording(recording, self._settings, record, cutter=cutter)
-        except OutputError as error:
-            self._stop.stop(StopReason(OUTPUT_FAILED, str(error)))
-        except InterruptedError:  # the run was stopped, and nothing was paid for yet
-            pass
-        except OSError as error:  # of this machine: what a recording can do wrong is a RecordingError
-            self._stop.stop(_short_of(error, recording))
-        return None
 
 
 def _counts_of(value: CutRecording | PassedOn | Failure | None) -> Reading:
@@ -149,25 +120,6 @@ def _counts_of(value: CutRecording | PassedOn | Failure | None) -> Reading:
         segments_cut=sum(extent.segments for extent in value.extents),
         audio_ms=sum(extent.duration_samples * 1000 // extent.sample_rate for extent in value.extents),
         speech_ms=sum(extent.speech_samples * 1000 // extent.sample_rate for extent in value.extents),
-    )
-
-
-def _short_of(error: OSError, recording: Recording) -> StopReason:
-    """What the machine lacks, which the next recording would lack too."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        code, what = "TemporaryFolderFull", "the temporary folder is full"
-        advice = "free some space or point TMPDIR elsewhere"
-    elif error.errno in (errno.EMFILE, errno.ENFILE):
-        code, what = "TooManyOpenFiles", "too many files were open"
-        advice = "raise the limit (ulimit -n) or lower recognition.concurrency"
-    elif error.errno in (errno.EAGAIN, errno.ENOMEM):
-        code, what = "NoMoreProcesses", f"no process could be started ({error})"
-        advice = "make room for memory and processes, or run with fewer workers"
-    else:
-        code, what = "TemporaryFolderFailed", f"the temporary folder could not be used ({error})"
-        advice = "see to its rights and its mount, or point TMPDIR elsewhere"
-    return StopReason(
-        code, f"{what} while {recording.audio_uri} was decoded: {advice}, then run the same command again"
     )
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.config_load import load_prices
@@ -114,3 +114,20 @@ def test_a_missing_file_is_named() -> None:
 
 def test_round_trip_through_json() -> None:
     assert PriceTable.model_validate_json(SHIPPED.model_dump_json()) == SHIPPED
+
+
+@settings(deadline=None)
+@given(low=st.integers(0, 60), more=st.integers(0, 60), per_day=st.integers(1, 25))
+def test_the_range_of_costs_is_that_of_all_numbers_of_calls_between(low, more, per_day):
+    tiers = "tiers: [{calls_below: 5, per_thousand_calls: 9}, {calls_below: 12, per_thousand_calls: 4}"
+    table = parse_prices(HEAD + tiers + ", {per_thousand_calls: 3}]", "prices")
+    costs = [table.cost_by_days(calls, per_day) for calls in range(low, low + more + 1)]
+    assert table.cost_range(low, low + more, per_day) == (min(costs), max(costs))
+
+
+def test_days_are_paid_for_by_their_own_calls():
+    prices = load_prices()
+    assert prices.cost_by_days(700_000, 300_000) == 2 * Decimal(840) + Decimal(320)
+    assert prices.cost_by_days(700_000, 10**9) == prices.cost(700_000)
+    with pytest.raises(ValueError, match="calls_per_day is 0"):
+        prices.cost_by_days(1, 0)

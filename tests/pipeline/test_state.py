@@ -13,10 +13,12 @@ from pipeline.state import (
     STATE_FOLDER,
     chain_of_runs,
     compact_answers,
+    found_state,
     held,
     lock_folder,
     prove_writable,
     state_folder,
+    unfinished_chain,
 )
 from tests.transforms.answer_samples import answered, key
 from transforms.answer_book import ANSWERS
@@ -151,3 +153,19 @@ def test_a_run_that_continues_keeps_its_name_and_budget_and_another_begins_anew(
     assert budget.spent() == 1
     assert chain_of_runs(tmp_path, continues=False) != first
     assert budget.spent() == 0
+
+
+def test_who_only_looks_finds_the_state_and_makes_nothing(tmp_path):
+    output = tmp_path / "out"
+    assert found_state(str(output), None) == output / STATE_FOLDER
+    assert unfinished_chain(output / STATE_FOLDER) == ""
+    assert not output.exists()
+    state = state_folder(str(output), None)
+    lock_folder(str(output), state)
+    chain = chain_of_runs(state, continues=False)
+    assert found_state(str(output), None) == state
+    assert unfinished_chain(state) == chain
+    with pytest.raises(UsageError, match="are recorded in"):
+        found_state(str(output), str(tmp_path / "elsewhere"))
+    with pytest.raises(UsageError, match=r"output\.state"):
+        found_state("gs://bucket/out", None)

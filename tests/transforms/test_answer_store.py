@@ -199,6 +199,23 @@ def test_reading_much_leaves_an_index(tmp_path: Path, monkeypatch: pytest.Monkey
     assert len(names_in(tmp_path)) == 3  # none for a log that still grows
 
 
+def test_who_only_looks_leaves_the_folder_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def locked(_: Path) -> bool:
+        pytest.fail("a log's lock was tried")
+
+    stored(tmp_path, *SMALL)
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path, *tmp_path.iterdir())}
+    monkeypatch.setattr(answer_store, "_INDEX_WORTH_BYTES", 1)
+    monkeypatch.setattr(answer_store, "is_written", locked)
+    looking = AnswerStore(tmp_path, looks_only=True)
+    assert found(looking, SMALL) == SMALL
+    looking.add(answered(99))
+    looking.refresh()
+    assert looking.find(key(99)) is None
+    looking.close()
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path, *tmp_path.iterdir())} == before
+
+
 def test_keys_that_begin_alike_are_told_apart(tmp_path: Path) -> None:
     base = answered(1)
     alike = [Answered(b"same pre" + bytes([n]) * 24, base.answer, n, 0) for n in range(5)]

@@ -15,13 +15,14 @@ from transforms.addresses import audio_uri_of
 from transforms.answer_entry import Planned, PlannedChannel
 from transforms.answer_store import AnswerStore
 from transforms.checksum import ChecksumReader
-from transforms.cut_recording import CutRecording, cut_recording, pass_on
+from transforms.cut_recording import CutRecording, cut_recording
 from transforms.cut_settings import CutSettings
 from transforms.cut_source import CutTask, SourceCut, cut_source
 from transforms.decode_pool import DecodePool
 from transforms.engines import EngineChoice
 from transforms.errors import RecordingError
 from transforms.keys import PlanBasis, tiled_plan_key
+from transforms.pass_on import pass_on
 from transforms.records import Mark, PlannedSegment, Recording, SampleRange, Stage, Status
 from transforms.request import RequestParameters
 from transforms.transcript import assemble

@@ -103,7 +103,7 @@ def test_what_the_machine_lacks_stops_the_run_and_says_what_to_do(
     def cut(*arguments: object, **options: object) -> None:
         raise OSError(number, "so it is")
 
-    monkeypatch.setattr("transforms.segmenting.cut_recording", cut)
+    monkeypatch.setattr("transforms.cutter.cut_recording", cut)
     fn = NormalizeAndCutFn(settings_for(tmp_path))
     fn.setup()
     assert fn.task(recording(tmp_path / "a.wav"))().value is None
@@ -165,7 +165,7 @@ def test_decoding_goes_on_in_processes_unless_told_otherwise(isolated, tmp_path,
 
 
 def test_a_decoder_that_hangs_is_a_failure_of_its_recording(tmp_path, monkeypatch):
-    monkeypatch.setattr("transforms.segmenting.DecodePool", partial(DecodePool, module="odd_decoders"))
+    monkeypatch.setattr("transforms.cutter.DecodePool", partial(DecodePool, module="odd_decoders"))
     write_wav(tmp_path / "a.wav", chatter(1))
     fn = NormalizeAndCutFn(settings_for(tmp_path, stall_seconds=2.0))
     fn.setup()
