@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 
 from pipeline.logs import quiet
-from pipeline.outcome import ExitCode
+from pipeline.outcome import exit_code_of
 from pipeline.shared_arguments import (
     TAKES_PATTERNS,
     ConfigFile,
@@ -71,13 +71,6 @@ def split_at_dashes(arguments: Sequence[str]) -> tuple[list[str], tuple[str, ...
     return given[:at], tuple(given[at + 1 :])
 
 
-def exit_code_of(error: Exception) -> ExitCode:
-    """The exit code that an error of this package's leads to."""
-    from transforms.errors import UsageError
-
-    return ExitCode.USAGE if isinstance(error, UsageError) else ExitCode.STOPPED
-
-
 @app.command(context_settings=TAKES_PATTERNS)
 def run(
     context: typer.Context,
@@ -87,6 +80,11 @@ def run(
     config: ConfigFile = None,
     settings: Settings = None,
     print_config: PrintConfig = False,
+    json_log: Annotated[
+        str | None,
+        typer.Option("--json-log", metavar="FILE", help="Append events as JSON lines; - for standard error."),
+    ] = None,
+    quiet_run: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
 ) -> None:
     """Transcribe a corpus. What follows -- goes to Apache Beam."""
     from transforms.errors import UsageError
@@ -97,8 +95,10 @@ def run(
     from pipeline.job import run as run_job
     from pipeline.job_settings import Request
     from pipeline.show import show_run
+    from pipeline.watch_options import WatchOptions, watchers
 
-    record = run_job(Request(loaded, sources, output, context.obj))
+    with watchers(WatchOptions(json_log, quiet_run)) as watcher:
+        record = run_job(Request(loaded, sources, output, context.obj), watcher=watcher)
     show_run(Console(), output, record)
     raise typer.Exit(record.exit_code or 0)
 

@@ -30,6 +30,7 @@ def main(output: str = OUTPUT) -> int:
     from pipeline.service.server import LocalService
     from pipeline.service.settings import TEST_SECRET_ID, TEST_SECRET_KEY, ServiceSettings
     from pipeline.show import show_run
+    from pipeline.watch_options import WatchOptions, watchers
     from transforms.listing import Sources
 
     os.environ.pop("TENCENTCLOUD_TOKEN", None)
@@ -38,7 +39,8 @@ def main(output: str = OUTPUT) -> int:
     console.print(f"Transcribing {RECORDINGS} with the local service; about a minute.", soft_wrap=True)
     with LocalService(ServiceSettings(recognizer="sphinx", requests_per_second=25)) as service:
         config = load("demo", [f"recognition.endpoint={service.endpoint}"]).config
-        record = run(Request(config, Sources((str(RECORDINGS),)), output))
+        with watchers(WatchOptions()) as watcher:
+            record = run(Request(config, Sources((str(RECORDINGS),)), output), watcher=watcher)
     show_run(console, output, record)
     failed = _failed_recordings(output)
     if record.exit_code == ExitCode.SOME_FAILED and failed == [BROKEN]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from pipeline.graph import Job, build
 from pipeline.job_settings import Places, Request, job_of, shaping_of
 from pipeline.outcome import ExitCode
 from pipeline.progress import Course
-from pipeline.run_record import RunCounts, RunRecord, new_run_id, write_record
+from pipeline.run_record import RunCounts, RunRecord, new_run_id, utc_now, write_record
 from pipeline.runner import beam_options, counts_of, runner_of, workers_of
 from pipeline.signals import stopping_on_signals
 from pipeline.state import (
@@ -33,7 +33,8 @@ from pipeline.state import (
     state_folder,
 )
 from pipeline.timeline import Timeline
-from pipeline.watching import Watch, Watcher
+from pipeline.watcher import NOBODY, Watcher
+from pipeline.watching import Watch
 from transforms.client import SentenceClient
 from transforms.credentials import EnvironmentCredentials
 from transforms.folders import OutputError
@@ -50,19 +51,12 @@ _MANY_LOGS = 32
 _log = logging.getLogger(__name__)
 
 
-def utc_now() -> datetime:
-    """The wall clock."""
-    return datetime.now(timezone.utc)
-
-
-def run(
-    request: Request, *, watchers: Sequence[Watcher] = (), now: Callable[[], datetime] = utc_now
-) -> RunRecord:
+def run(request: Request, *, watcher: Watcher = NOBODY, now: Callable[[], datetime] = utc_now) -> RunRecord:
     """Transcribe what the request names and is not transcribed yet; the record tells how it ended.
 
     Args:
         request: what is asked for.
-        watchers: who wants to know how far it is.
+        watcher: who wants to know how far it is.
         now: the wall clock.
 
     Raises:
@@ -99,13 +93,15 @@ def run(
         SentenceClient(job.recognition.client, EnvironmentCredentials()).close()
         write_record(request.output, record)
         stop = StopSignal(places.coordination)
-        watch = _watch(request, record, places.coordination, stop, watchers, now())
+        watcher.started(record, request.output, request.config)
+        watch = _watch(request, record, places.coordination, stop, watcher, now())
         with stopping_on_signals(stop):
             with watch:
                 counts = _run_graph(job, options, stop)
             reason = stop.reason()
             ended = replace(ended_record(record, counts, reason, now()), timeline=watch.timeline())
             _settle(request, ended, reason, state)
+            watcher.ended(ended)
     return ended
 
 
@@ -154,7 +150,7 @@ def _watch(
     record: RunRecord,
     coordination: Path,
     stop: StopSignal,
-    watchers: Sequence[Watcher],
+    watcher: Watcher,
     begun_at: datetime,
 ) -> Watch:
     """Watches the run for those who want to know, and for its record."""
@@ -163,8 +159,10 @@ def _watch(
         write_record(request.output, replace(record, timeline=timeline))
 
     config = request.config
-    course = Course(begun_at.isoformat(), time.monotonic(), config.recognition.requests_per_second)
-    return Watch(coordination, course, stop, watchers, save=save, save_seconds=config.output.progress_seconds)
+    course = Course(
+        begun_at.isoformat(), time.monotonic(), config.recognition.requests_per_second, load_prices()
+    )
+    return Watch(coordination, course, stop, watcher, save=save, save_seconds=config.output.progress_seconds)
 
 
 def skipping_of(config: Config, output: str, folder: Path) -> Skipping | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-_NOISE = ("apitools not found",)
+_NOISE = ("apitools not found", "No semi_persistent_directory found")
 
 
 def quiet() -> None:
@@ -13,4 +13,10 @@ def quiet() -> None:
     Call it before Beam is imported.
     """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger().addFilter(lambda record: not record.getMessage().startswith(_NOISE))
+    for where in (logging.getLogger(), *logging.getLogger().handlers):  # which see those of other loggers
+        where.addFilter(_is_news)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    message = record.getMessage()
+    return not any(each in message for each in _NOISE)

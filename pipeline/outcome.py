@@ -22,3 +22,12 @@ class ExitCode(IntEnum):
     USAGE = 2
     SOME_FAILED = 3
     STOPPED = 4
+
+
+def exit_code_of(error: BaseException) -> ExitCode:
+    """The exit code that an error leads to."""
+    from transforms.errors import BeamscribeError, UsageError  # which imports more than --help needs
+
+    if isinstance(error, UsageError):
+        return ExitCode.USAGE
+    return ExitCode.STOPPED if isinstance(error, BeamscribeError) else ExitCode.UNFORESEEN

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum
 
+from pipeline.prices import PriceTable
 from pipeline.timeline import Timeline, TimelineRecorder
 from transforms.reading import MeterReading, Reading
 
@@ -15,6 +18,15 @@ _PACE_SECONDS = 60.0
 """What is left is judged by the last so many."""
 _SILENT_SECONDS = 5.0
 """A process that has said nothing for so long does nothing."""
+_MOSTLY = 0.5
+
+
+class Limit(str, Enum):
+    """What a run waits for."""
+
+    QUOTA = "quota"
+    DECODING = "decoding"
+    ANSWERS = "answers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +36,63 @@ class Progress:
     Attributes:
         seconds: since it started.
         counts: of all its processes.
+        quota_per_second: calls that may be started in a second.
+        cost: of the calls that were billed so far, as if they were all of one day's.
+        currency: of the cost.
+        processes: how many have told something.
         calls_per_second: calls made in the last seconds.
+        limited_by: what kept it from going faster in the last seconds; None for nothing.
         seconds_left: until all is transcribed; None while that is not known.
     """
 
     seconds: float
     counts: Reading
+    quota_per_second: float
+    cost: Decimal
+    currency: str
+    processes: int = 1
     calls_per_second: float = 0.0
+    limited_by: Limit | None = None
     seconds_left: float | None = None
+
+    @property
+    def recordings(self) -> int:
+        """Recordings found that this run has to deal with."""
+        counts = self.counts
+        return counts.recordings_found - counts.recordings_skipped - counts.recordings_still_failing
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether all recordings are found."""
+        return self.counts.recordings_listed > 0
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether all segments are known."""
+        return self.is_listed and self.counts.recordings_left <= 0
+
+
+class Rhythm:
+    """Says when something is due that is to happen every so many seconds, first after as many."""
+
+    def __init__(self, every_seconds: float) -> None:
+        self._every_seconds = every_seconds
+        self._due = every_seconds
+
+    def due(self, seconds: float) -> bool:
+        """Whether it is due at this second of the run; then it is not until the next time."""
+        if seconds < self._due:
+            return False
+        self._due = seconds + self._every_seconds
+        return True
+
+
+# In this order: what waits for the quota is decoded, and calls are always in flight.
+_BUSY: dict[Limit, Callable[[Reading], int]] = {
+    Limit.QUOTA: lambda each: each.quota_wait_ms,
+    Limit.DECODING: lambda each: each.decode_ms,
+    Limit.ANSWERS: lambda each: each.call_ms,
+}
 
 
 class Course:
@@ -41,9 +102,11 @@ class Course:
         started_at: when the run began, ISO 8601, UTC.
         origin: that moment on the clock of the readings.
         quota_per_second: calls that may be started in a second.
+        prices: what they cost.
     """
 
-    def __init__(self, started_at: str, origin: float, quota_per_second: float) -> None:
+    def __init__(self, started_at: str, origin: float, quota_per_second: float, prices: PriceTable) -> None:
+        self._prices = prices
         self._recorder = TimelineRecorder(started_at)
         self._origin = origin
         self._quota_per_second = quota_per_second
@@ -62,11 +125,16 @@ class Course:
 
     def progress(self, now: float) -> Progress:
         """How far it is at a moment of the clock of the readings."""
-        counts = self.timeline().totals
+        counts = self._recorder.totals
         return Progress(
             seconds=now - self._origin,
             counts=counts,
+            quota_per_second=self._quota_per_second,
+            cost=self._prices.cost(counts.billed_calls),
+            currency=self._prices.currency,
+            processes=len(self._latest),
             calls_per_second=self._per_second(lambda each: each.calls_started, now, _RATE_SECONDS),
+            limited_by=self._limit(now),
             seconds_left=seconds_left(
                 counts,
                 segments_per_second=self._per_second(lambda each: each.segments_done, now, _PACE_SECONDS),
@@ -78,6 +146,13 @@ class Course:
     def timeline(self) -> Timeline:
         """What happened when."""
         return self._recorder.timeline()
+
+    def _limit(self, now: float) -> Limit | None:
+        """What has at least one of its kind busy or waiting most of the time."""
+        for limit, milliseconds in _BUSY.items():
+            if self._per_second(milliseconds, now, _RATE_SECONDS) / 1000 >= _MOSTLY:
+                return limit
+        return None
 
     def _per_second(self, of: Callable[[Reading], int], now: float, window_seconds: float) -> float:
         """How fast a count grows, over all processes that are at work, by their own clocks."""

@@ -96,6 +96,11 @@ def record_text(record: Mapping[str, Any]) -> str:
     return f'{text},\n  "timeline": {timeline}\n}}\n'
 
 
+def utc_now() -> datetime:
+    """The wall clock."""
+    return datetime.now(timezone.utc)
+
+
 def new_run_id(now: datetime) -> str:
     """A name that sorts by time and is never given twice."""
     return f"{now.astimezone(timezone.utc):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import shlex
 from collections.abc import Sequence
 
 from apache_beam.metrics.metric import MetricsFilter
@@ -70,19 +72,23 @@ def _refuse_unknown(flags: Sequence[str]) -> None:
 
 
 class SteadyRunner(FnApiRunner):
-    """FnApiRunner whose worker processes leave SIGINT and SIGTERM to the launcher.
+    """FnApiRunner whose worker processes leave SIGINT and SIGTERM to the launcher, and are quiet.
 
     A terminal, and most supervisors, signal all processes of a group. A worker that
-    ended by it would lose the answers it is waiting for, which are paid for.
+    ended by it would lose the answers it is waiting for, which are paid for. And as
+    Beam starts them they tell on standard error of each channel that they open.
     """
 
     def run_via_runner_api(
         self, pipeline_proto: beam_runner_api_pb2.Pipeline, options: PipelineOptions
     ) -> PipelineResult:
         """Run it; what a shell ignores, the program that it executes ignores too."""
+        level = options.get_all_options().get("default_sdk_harness_log_level") or "WARNING"
+        own = shlex.quote(json.dumps({"default_sdk_harness_log_level": level}))
+        prefix = f"trap '' INT TERM; PIPELINE_OPTIONS={own}; exec "
         for environment in pipeline_proto.components.environments.values():
             if environment.urn == python_urns.SUBPROCESS_SDK:
-                environment.payload = b"trap '' INT TERM; exec " + environment.payload
+                environment.payload = prefix.encode() + environment.payload
         return super().run_via_runner_api(pipeline_proto, options)
 
 

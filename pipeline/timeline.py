@@ -131,6 +131,9 @@ class TimelineRecorder:
     Args:
         started_at: when second 0 is, ISO 8601, UTC.
         most_buckets: how many there may be; an even number.
+
+    Attributes:
+        totals: all that was added.
     """
 
     def __init__(self, started_at: str, most_buckets: int = MOST_BUCKETS) -> None:
@@ -139,7 +142,7 @@ class TimelineRecorder:
         self._bucket_seconds = 1.0
         self._buckets: list[Bucket] = []
         self._seconds = 0.0
-        self._totals = Reading()
+        self.totals = Reading()
 
     def add(self, begin: float, end: float, gained: Reading) -> None:
         """Spread evenly what came to the counts, in whole numbers; nothing is lost or doubled.
@@ -150,7 +153,7 @@ class TimelineRecorder:
             gained: what has come to the counts from ``begin`` to ``end``.
         """
         begin, end = max(0.0, begin), max(0.0, end)
-        self._totals += gained
+        self.totals += gained
         self._seconds = max(self._seconds, end)
         self._make_room(end)
         whole = Bucket.of_reading(gained)
@@ -166,7 +169,7 @@ class TimelineRecorder:
     def timeline(self) -> Timeline:
         """What is known so far."""
         return Timeline(
-            self._started_at, self._seconds, self._bucket_seconds, tuple(self._buckets), self._totals
+            self._started_at, self._seconds, self._bucket_seconds, tuple(self._buckets), self.totals
         )
 
     def _make_room(self, end: float) -> None:

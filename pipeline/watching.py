@@ -9,36 +9,20 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
 
 from pipeline.progress import Course, Progress
 from pipeline.timeline import Timeline
+from pipeline.watcher import Watcher
 from transforms.folders import OutputError
-from transforms.meter_files import FailureNote, FailureNotes, meter_readings, watch_meters
-from transforms.stopping import StopReason, StopSignal
+from transforms.meter_files import FailureNotes, meter_readings, watch_meters
+from transforms.stopping import StopSignal
 
 _LOOK_SECONDS = 1.0
 
 _log = logging.getLogger(__name__)
-
-
-class Watcher(Protocol):
-    """Who wants to know how far a run is. What it cannot write it drops."""
-
-    wants_failures: bool
-    """Whether it is told of each failure."""
-
-    def progress(self, progress: Progress) -> None:
-        """About once a second."""
-
-    def failed(self, note: FailureNote) -> None:
-        """A recording or segment has failed."""
-
-    def stopping(self, reason: StopReason) -> None:
-        """No further call is made."""
 
 
 class Watch:
@@ -50,7 +34,7 @@ class Watch:
         coordination: the folder that they share.
         course: follows them.
         stop: tells when the run stops.
-        watchers: who is told.
+        watcher: who is told.
         save: keeps the timeline, so that a killed run has its part of it.
         save_seconds: how often.
         clock: that of the meters.
@@ -61,7 +45,7 @@ class Watch:
         coordination: Path,
         course: Course,
         stop: StopSignal,
-        watchers: Sequence[Watcher],
+        watcher: Watcher,
         *,
         save: Callable[[Timeline], None],
         save_seconds: float,
@@ -70,7 +54,7 @@ class Watch:
         self._coordination = coordination
         self._course = course
         self._stop = stop
-        self._watchers = watchers
+        self._watcher = watcher
         self._save = save
         self._save_seconds = save_seconds
         self._clock = clock
@@ -82,7 +66,7 @@ class Watch:
 
     def __enter__(self) -> Watch:
         with suppress(OSError):  # then nothing is seen
-            watch_meters(self._coordination, each_failure=any(each.wants_failures for each in self._watchers))
+            watch_meters(self._coordination, each_failure=self._watcher.wants_failures)
         self._thread.start()
         return self
 
@@ -115,11 +99,8 @@ class Watch:
     def _tell(self, progress: Progress) -> None:
         reason = None if self._told_reason else self._stop.reason()
         self._told_reason = self._told_reason or reason is not None
-        notes = list(self._notes.new())
-        for watcher in self._watchers:
-            with suppress(OSError, ValueError):  # its terminal or file has gone
-                for note in notes:
-                    watcher.failed(note)
-                if reason is not None:
-                    watcher.stopping(reason)
-                watcher.progress(progress)
+        for note in self._notes.new():
+            self._watcher.failed(note)
+        if reason is not None:
+            self._watcher.stopping(reason)
+        self._watcher.progress(progress)

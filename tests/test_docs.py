@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import io
 import os
 import re
 import shlex
@@ -15,6 +16,7 @@ import urllib.request
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from datetime import datetime, timezone
 from fnmatch import fnmatchcase
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -23,11 +25,17 @@ from threading import Thread
 
 import pyarrow.parquet as pq
 import pytest
+from rich.console import Console
+from rich.text import Text
 
 from pipeline.cli import main, split_at_dashes
 from pipeline.config import Config
 from pipeline.config_load import load_prices, shipped_names
+from pipeline.event_log import Event
 from pipeline.outcome import ExitCode
+from pipeline.progress import Limit, Progress
+from pipeline.progress_live import frame_of
+from pipeline.progress_text import line_of
 from pipeline.run_record import RunCounts, RunRecord
 from pipeline.runner import beam_options
 from pipeline.service.faults import FaultKind
@@ -37,6 +45,7 @@ from pipeline.state import STATE_FOLDER
 from pipeline.timeline import Timeline
 from transforms import codes
 from transforms.parts import create_dataset
+from transforms.reading import NOW, NUMBERS, Reading
 from transforms.schemas import Table, columns_markdown, schema_of
 
 pytestmark = pytest.mark.xdist_group("docs")
@@ -297,6 +306,54 @@ def test_the_page_of_the_dataset_knows_every_key_of_a_timeline() -> None:
     timeline = Timeline("2026-01-01T00:00:00+00:00").as_json()
     assert (keys, columns) == (set(timeline), set(timeline["buckets"]))
     assert all(f"`{name}`" in told for name in timeline["latency"])
+
+
+def test_the_page_on_watching_knows_every_name_and_event() -> None:
+    page = DOCS / "watching.md"
+    rows = [row for row in rows_of(page, starting_with="`") if len(row) == 4]
+    told = [(row[0].strip("`"), row[1], row[2]) for row in rows]
+    assert told == [
+        (each.name, each.metadata["unit"], "no" if each.name in NOW else "yes")
+        for each in fields(Reading)
+        if each.name in NUMBERS
+    ]
+    events = [row[0].strip("`") for row in rows_of(page, starting_with="`") if len(row) == 3]
+    assert events == ["event", *(event.value for event in Event)]
+
+
+def test_the_display_is_shown_as_it_is() -> None:
+    text = (DOCS / "watching.md").read_text("utf-8")
+    counts = Reading(
+        recordings_found=4640,
+        recordings_listed=1,
+        recordings_skipped=3400,
+        recordings_read=821,
+        recordings_failed=3,
+        recordings_done=812,
+        segments_cut=2811,
+        segments_recognized=1406,
+        calls=1431,
+        billed_calls=1406,
+        retries={"InternalError": 19, "RequestLimitExceeded": 6},
+        failures={"NotAudio": 2, "EmptyFile": 1},
+        in_flight=48,
+    )
+    progress = Progress(
+        seconds=31.0,
+        counts=counts,
+        quota_per_second=25.0,
+        cost=load_prices().cost(counts.billed_calls),
+        currency=load_prices().currency,
+        calls_per_second=24.6,
+        limited_by=Limit.QUOTA,
+        seconds_left=119.0,
+    )
+    console = Console(file=io.StringIO(), width=100, force_terminal=True, color_system="standard")
+    with console.capture() as shown:
+        console.print(frame_of(progress, "Transcribing", "out", 100))
+    lines = [line.rstrip() for line in Text.from_ansi(shown.get()).plain.splitlines()]
+    assert "\n".join(["```", *lines, "```"]) in text
+    assert line_of(progress, datetime(2026, 3, 1, 2, 15, 31, tzinfo=timezone.utc)) in text.splitlines()
 
 
 def test_hugging_face_can_read_a_table_without_rows(tmp_path: Path) -> None:

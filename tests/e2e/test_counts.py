@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipeline.service.faults import parse_fault
+from pipeline.service.settings import TEST_SECRET_ID
 from pipeline.timeline import Timeline
 from tests.e2e.command import Row, beamscribe, ended, records, settings, start_apart
 from tests.e2e.sounds import chatter, some_wavs, write_wav
-from transforms.reading import Reading
+from transforms.reading import NUMBERS, Reading
 
 TWO_PROCESSES = ("--", "--direct_num_workers=2", "--direct_running_mode=multi_processing")
 
@@ -49,17 +53,40 @@ def assert_agrees(record: Row) -> Reading:
     return totals
 
 
+def assert_log_agrees(path: Path, record: Row, totals: Reading) -> None:
+    """The events of a log are those of the run, and the last progress is what it counted."""
+    events = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    assert (events[0]["event"], events[-1]["event"]) == ("run_started", "run_ended")
+    assert {event["run_id"] for event in events} == {record["run_id"]}
+    last = [event for event in events if event["event"] == "progress"][-1]
+    assert {name: last[name] for name in NUMBERS} == {name: getattr(totals, name) for name in NUMBERS}
+    assert (last["retries"], last["cost"]) == (totals.retries, record["cost"])
+    failures = Counter(event["code"] for event in events if event["event"] == "failure")
+    assert failures == totals.failures
+    end = events[-1]
+    assert {name: end[name] for name in end.keys() & record.keys()} == {
+        name: record[name] for name in end.keys() & record.keys()
+    }
+    assert TEST_SECRET_ID not in path.read_text("utf-8")
+
+
 @pytest.mark.parametrize("flags", [(), TWO_PROCESSES], ids=["one process", "two processes"])
 def test_the_timeline_of_a_run_ends_with_its_counts(flags, serve, tmp_path):
     some_wavs(tmp_path / "in", 30, seconds=0.2)
     (tmp_path / "in" / "empty.wav").touch()
     (tmp_path / "in" / "notes.txt").touch()
     service = serve(faults=(parse_fault("internal=0.2"),), requests_per_second=0, latency_ms=(20, 60))
-    changes = settings(service, concurrency=4)
-    run = ended(start_apart(["run", "--input=in", "--output=out", *changes, *flags], tmp_path))
+    changes = settings(service, concurrency=4, output__progress_seconds=0.5)
+    given = ["run", "--input=in", "--output=out", "--json-log=log", *changes, *flags]
+    run = ended(start_apart(given, tmp_path))
     assert run.code == 3, run.stderr
     [record] = records(tmp_path / "out")
     totals = assert_agrees(record)
+    assert_log_agrees(tmp_path / "log", record, totals)
+    told = [line for line in run.stderr.splitlines() if " recordings " in line]
+    assert len(told) >= 2
+    assert "recordings 31 of 31, segments 30 of 30, " in told[-1]
+    assert all(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ recordings \d", line) for line in told)
     assert (totals.recordings_found, totals.recordings_done, totals.segments_cut) == (31, 31, 30)
     assert (totals.other_files, totals.recordings_listed) == (1, 1)
     assert totals.failures["EmptyFile"] == 1
@@ -73,7 +100,9 @@ def test_a_run_that_continues_counts_what_was_done_before_apart(serve, tmp_path)
     assert beamscribe(*given).code == 0
     for seed in (100, 101):
         write_wav(tmp_path / "in" / f"{seed}.wav", chatter(0.2, seed=seed))
-    assert beamscribe(*given).code == 0
+    run = beamscribe(*given)
+    assert run.code == 0
+    assert "recordings 2 of 2 (6 done before), segments 2 of 2, " in run.stderr
     totals = assert_agrees(records(tmp_path / "out")[-1])
     assert (totals.recordings_found, totals.recordings_skipped, totals.recordings_done) == (8, 6, 2)
     assert (totals.segments_cut, totals.calls) == (2, 2)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cli import exit_code_of, main, split_at_dashes
-from pipeline.outcome import ExitCode
+from pipeline.cli import main, split_at_dashes
+from pipeline.outcome import ExitCode, exit_code_of
 from transforms.errors import MissingCredentialsError, UsageError
 from transforms.folders import OutputError
 

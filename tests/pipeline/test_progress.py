@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.progress import Course, seconds_left
+from pipeline.config_load import load_prices
+from pipeline.progress import Course, Limit, Rhythm, seconds_left
 from transforms.reading import MeterReading, Reading
 
 STARTED = "2026-01-01T00:00:00+00:00"
@@ -12,7 +13,7 @@ ORIGIN = 1000.0
 
 
 def course() -> Course:
-    return Course(STARTED, ORIGIN, 25.0)
+    return Course(STARTED, ORIGIN, 25.0, load_prices())
 
 
 def reading(process: str, second: float, **counts: int) -> MeterReading:
@@ -44,6 +45,38 @@ def test_a_process_that_has_gone_makes_no_calls():
         followed.note(reading("a", second, calls_started=10 * second))
     assert followed.progress(ORIGIN + 9).calls_per_second == pytest.approx(10)
     assert followed.progress(ORIGIN + 60).calls_per_second == 0
+
+
+def test_what_waits_for_the_quota_is_limited_by_it_whatever_else_goes_on():
+    busy = {"quota_wait_ms": 9000, "decode_ms": 9000, "call_ms": 9000}
+    for expected in (Limit.QUOTA, Limit.DECODING, Limit.ANSWERS, None):
+        followed = course()
+        followed.note(reading("a", 9, **busy))
+        assert followed.progress(ORIGIN + 9).limited_by is expected
+        busy = dict(list(busy.items())[1:])
+
+
+def test_the_cost_is_that_of_the_billed_calls():
+    followed = course()
+    followed.note(reading("a", 9, calls=1500, billed_calls=1000))
+    progress = followed.progress(ORIGIN + 9)
+    assert (float(progress.cost), progress.currency, progress.processes) == (3.2, "CNY", 1)
+
+
+def test_what_was_done_before_is_none_of_the_recordings_of_this_run():
+    followed = course()
+    found = {"recordings_found": 10, "recordings_skipped": 6, "recordings_still_failing": 1}
+    followed.note(reading("a", 1, **found))
+    progress = followed.progress(ORIGIN + 1)
+    assert (progress.recordings, progress.is_listed, progress.is_cut) == (3, False, False)
+    followed.note(reading("a", 2, **found, recordings_listed=1, recordings_read=3))
+    progress = followed.progress(ORIGIN + 2)
+    assert (progress.is_listed, progress.is_cut) == (True, True)
+
+
+def test_a_rhythm_is_due_once_each_time():
+    rhythm = Rhythm(30.0)
+    assert [second for second in range(100) if rhythm.due(second)] == [30, 60, 90]
 
 
 PACES = {"segments_per_second": 2.0, "recordings_per_second": 1.0, "quota_per_second": 25.0}

@@ -68,7 +68,8 @@ def test_worker_processes_leave_signals_to_the_launcher(monkeypatch):
     _ = pipeline | "One" >> beam.Create([1])
     pipeline.run()
     assert seen
-    assert all(payload.startswith(b"trap '' INT TERM; exec ") for payload in seen)
+    quiet = b"""PIPELINE_OPTIONS='{"default_sdk_harness_log_level": "WARNING"}'; exec """
+    assert all(payload.startswith(b"trap '' INT TERM; " + quiet) for payload in seen)
 
 
 class Counting(beam.DoFn):

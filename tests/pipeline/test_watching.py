@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.config import Config
+from pipeline.config_load import load_prices
 from pipeline.progress import Course, Progress
+from pipeline.run_record import RunRecord
 from pipeline.timeline import Timeline
 from pipeline.watching import Watch
 from transforms.folders import OutputError
@@ -24,6 +27,12 @@ class Told:
         self.codes: list[str] = []
         self.reasons: list[str] = []
 
+    def started(self, record: RunRecord, output: str, config: Config) -> None:
+        pytest.fail("the job says that, not the watch")
+
+    def ended(self, record: RunRecord) -> None:
+        pytest.fail("the job says that, not the watch")
+
     def progress(self, progress: Progress) -> None:
         self.calls.append(progress.counts.calls)
 
@@ -34,16 +43,9 @@ class Told:
         self.reasons.append(reason.code)
 
 
-class Gone(Told):
-    """A watcher whose terminal has gone."""
-
-    def progress(self, progress: Progress) -> None:
-        raise BrokenPipeError
-
-
-def watch_of(folder: Path, *watchers: Told, save=lambda timeline: None, save_seconds=30.0) -> Watch:
-    course = Course("2026-01-01T00:00:00+00:00", 0.0, 25.0)
-    return Watch(folder, course, StopSignal(folder), watchers, save=save, save_seconds=save_seconds)
+def watch_of(folder: Path, told: Told, save=lambda timeline: None, save_seconds=30.0) -> Watch:
+    course = Course("2026-01-01T00:00:00+00:00", 0.0, 25.0, load_prices())
+    return Watch(folder, course, StopSignal(folder), told, save=save, save_seconds=save_seconds)
 
 
 def test_all_that_was_counted_is_told_and_saved_at_the_end(tmp_path):
@@ -59,7 +61,7 @@ def test_all_that_was_counted_is_told_and_saved_at_the_end(tmp_path):
 
 def test_the_timeline_is_saved_while_the_run_goes_on(tmp_path):
     saved: list[Timeline] = []
-    watch = watch_of(tmp_path, save=saved.append, save_seconds=0.0)
+    watch = watch_of(tmp_path, Told(), save=saved.append, save_seconds=0.0)
     watch_meters(tmp_path, each_failure=False)
     watch.look()
     file = borrowed_meter(tmp_path)
@@ -84,9 +86,9 @@ def full(timeline: Timeline) -> None:
     raise OutputError("the disk is full")
 
 
-def test_neither_a_full_disk_nor_a_watcher_that_has_gone_ends_anything(tmp_path):
+def test_a_full_disk_ends_nothing(tmp_path):
     told = Told()
-    watch = watch_of(tmp_path, Gone(), told, save=full, save_seconds=0.0)
+    watch = watch_of(tmp_path, told, save=full, save_seconds=0.0)
     watch.look()
     watch.look()
     assert told.calls == [0, 0]
