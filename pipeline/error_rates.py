@@ -6,6 +6,7 @@ from array import array
 from dataclasses import dataclass, field
 
 from pipeline.alignment import AlignedWord
+from pipeline.plain import shown_address
 from pipeline.scoring import Comparison, Counts, Interval, bootstrap_interval
 
 MOST_EXAMPLES = 3
@@ -21,6 +22,11 @@ class Place:
 
     audio_uri: str
     channel: int | None
+
+
+def shown_place(place: Place) -> Place:
+    """A place as it is told: without what may be a secret in an address."""
+    return Place(shown_address(place.audio_uri), place.channel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +143,7 @@ class Found:
 
     def frozen(self) -> Some:
         """What was found."""
-        return Some(self.count, tuple(self.examples))
+        return Some(self.count, tuple(map(shown_place, self.examples)))
 
 
 class Tally:

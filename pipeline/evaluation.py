@@ -11,8 +11,19 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from pipeline.alignment import align
-from pipeline.error_rates import SEED, Evaluation, Found, Place, Recorded, Tally, figure_of, rate_of
+from pipeline.error_rates import (
+    SEED,
+    Evaluation,
+    Found,
+    Place,
+    Recorded,
+    Tally,
+    figure_of,
+    rate_of,
+    shown_place,
+)
 from pipeline.pairing import Pair, Pairs, open_pairs
+from pipeline.plain import shown_address
 from pipeline.references import read_references
 from pipeline.scoring import CONFIDENCE, NORMALIZATION, RESAMPLES, Comparison, compare
 from pipeline.transcript_texts import read_transcripts
@@ -122,7 +133,7 @@ def evaluate(output: str, references: str, *, worst: int = 5, missing_as_deleted
 def _recorded(pair: Pair) -> Recorded:
     comparison = compare(pair.reference, pair.hypothesis)
     return Recorded(
-        pair.place,
+        shown_place(pair.place),
         pair.channel,
         pair.language,
         pair.status,
@@ -149,9 +160,10 @@ def _nothing_to_compare(pairs: Pairs, scores: _Scores, output: str, references: 
         )
     wanted = scores.missing.examples[0]
     alike = pairs.transcript_named(PurePath(wanted.audio_uri).name)
-    hint = f" The dataset has {alike}: 'audio' has to lead there." if alike else ""
+    hint = f" The dataset has {shown_address(alike)}: 'audio' has to lead there." if alike else ""
+    channel = "" if wanted.channel is None else f", channel {wanted.channel}"
     return UsageError(
         f"{of} have no recording in common, by address and channel. The first reference without a transcript "
-        f"is of {wanted.audio_uri}{'' if wanted.channel is None else f', channel {wanted.channel}'}.{hint} "
+        f"is of {shown_address(wanted.audio_uri)}{channel}.{hint} "
         "Relative paths start from the manifest's folder."
     )

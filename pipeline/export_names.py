@@ -13,8 +13,7 @@ import re
 from hashlib import blake2b
 from urllib.parse import unquote
 
-from pipeline.plain import plain
-from transforms.addresses import is_http, is_uri
+from transforms.addresses import is_http
 
 _DIGEST_BYTES = 10
 # Of the 255 bytes that file systems take (143 on eCryptfs); digest, channel and ending need 30.
@@ -22,7 +21,6 @@ _READABLE_BYTES = 100
 _NOT_IN_NAMES = frozenset('<>:"/\\|?*')  # on Windows; and nothing that is not printed, see below
 _DEVICES = re.compile(r"(?i:con|prn|aux|nul|com\d|lpt\d)(?=\.|$)")
 _EXPORTED = re.compile(r".+\.[a-z2-7]{16}(\.ch\d+)?")
-_USER = re.compile(r"(?<=://)[^/]*@")
 
 
 def export_stem(audio_uri: str, channel: int) -> str:
@@ -42,14 +40,6 @@ def export_stem(audio_uri: str, channel: int) -> str:
 def is_export(name: str, ending: str) -> bool:
     """Whether a file's name is one that `export_stem` makes, with this ending."""
     return name.endswith(f".{ending}") and _EXPORTED.fullmatch(name[: -len(ending) - 1]) is not None
-
-
-def shown_address(audio_uri: str) -> str:
-    """An address as it may be printed: without a password or signature, and without control characters."""
-    address = audio_uri
-    if is_uri(audio_uri):
-        address = _USER.sub("***@", _without_query(audio_uri))
-    return plain(address)
 
 
 def _readable(audio_uri: str) -> str:

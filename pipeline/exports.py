@@ -18,9 +18,10 @@ from pipeline.config_errors import nearest_key, shown
 from pipeline.export_choice import ChannelExport, RecordingExport
 from pipeline.export_files import appearing, folder_of, prepare, put_whole, target_of
 from pipeline.export_forms import OF_EACH, csv_line, json_line, texts
-from pipeline.export_names import export_stem, is_export, shown_address
+from pipeline.export_names import export_stem, is_export
 from pipeline.export_rows import TRANSCRIPT_COLUMNS, recordings_of
 from pipeline.outcome import ExitCode
+from pipeline.plain import plain, shown_address
 from transforms.addresses import display_name
 from transforms.errors import UsageError
 from transforms.folders import Folder
@@ -167,7 +168,7 @@ def _find_left(folder: Folder, ending: str, written: set[str], exported: Exporte
 
 def _show(console: Console, exported: Exported) -> None:
     def say(text: str) -> None:
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        console.print(plain(text), markup=False, highlight=False, soft_wrap=True)
 
     files = ", ".join(f"{count} {name}" for name, count in exported.files.items())
     target = shown_address(display_name(exported.target))

@@ -6,30 +6,15 @@ import re
 from dataclasses import dataclass, field, replace
 from heapq import merge
 from itertools import islice, zip_longest
-from pathlib import PurePosixPath
-from urllib.parse import urlsplit
 
+from pipeline.plain import shown_address
 from pipeline.standing_facts import Example
-from transforms.addresses import is_uri
 
 EXAMPLES = 3
 """Shown of each code."""
 
 _MOST_SHAPES = 64  # of a code; messages beyond are counted as one, or memory would have no end
-_USER = re.compile(r"(?<=://)[^/?#]*@")
-_QUERY = re.compile(r"\?.*", re.DOTALL)
 _VARYING = re.compile(r"\d+|[0-9a-f]{8,}(?:-[0-9a-f]+)*")
-
-
-def shown_address(audio_uri: str) -> str:
-    """An address without what may be a secret in it: a URI's user and password, and its query."""
-    return _QUERY.sub("?...", _USER.sub("***@", audio_uri)) if is_uri(audio_uri) else audio_uri
-
-
-def name_of(audio_uri: str) -> str:
-    """What a recording is called in a table: the last part of its address."""
-    path = urlsplit(shown_address(audio_uri)).path if is_uri(audio_uri) else audio_uri
-    return PurePosixPath(path).name or shown_address(audio_uri)
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pipeline.error_rates import Place
+from pipeline.plain import shown_address
 from pipeline.references import Reference
 from pipeline.temporary_database import temporary_database
 from pipeline.transcript_texts import TranscriptText
@@ -103,14 +104,15 @@ class Pairs:
                 key = (each.text, each.language, each.audio_uri, channel)
                 if not self._database.execute(_SAME_REFERENCE, key).fetchone()[0]:
                     raise UsageError(
-                        f"{each.audio_uri}: the manifest has two rows with it that differ. Leave one of them"
+                        f"{shown_address(each.audio_uri)}: the manifest has two rows with it that differ. "
+                        "Leave one of them"
                         f"{', or name the channel of each' if each.channel is None else ''}."
                     ) from error
         doubly_named = self._database.execute(_DOUBLY_NAMED).fetchone()
         if doubly_named:
             raise UsageError(
-                f"{doubly_named[0]}: the manifest has a reference with a channel and one without. "
-                "Name the channel of each, or leave one of them."
+                f"{shown_address(doubly_named[0])}: the manifest has a reference with a channel and one "
+                "without. Name the channel of each, or leave one of them."
             )
 
     def count(self) -> tuple[int, int]:

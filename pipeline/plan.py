@@ -17,11 +17,11 @@ import numpy as np
 
 from pipeline.config import Config
 from pipeline.config_load import load_prices
-from pipeline.failure_examples import name_of, shown_address
 from pipeline.job import max_calls_of
 from pipeline.job_settings import Places, cutting_of
 from pipeline.outcome import ExitCode
 from pipeline.payload_meter import PayloadMeter
+from pipeline.plain import name_of, shown_address
 from pipeline.plan_contents import Contents
 from pipeline.plan_counting import ContentsCounter
 from pipeline.plan_facts import FailedCode, FailedRecording, Plan, Recordings, Sample

@@ -11,8 +11,8 @@ from itertools import islice
 from pipeline import page_text
 from pipeline.config_errors import shown as quoted
 from pipeline.error_rates import Evaluation
-from pipeline.failure_examples import name_of, shown_address
 from pipeline.outcome import ExitCode
+from pipeline.plain import name_of, shown_address
 from pipeline.report_course import laid_out, lengths_chart
 from pipeline.report_facts import Course, Fact, ListedRecording, Report, Share
 from pipeline.report_panels import HEARD_SECONDS, PanelMaker, Pick

@@ -17,7 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipeline import page_text
-from pipeline.failure_examples import name_of, shown_address
+from pipeline.plain import name_of, shown_address
 from pipeline.report_facts import Report
 
 _FOLDER = "report_templates"

@@ -11,7 +11,7 @@ from typing import Any
 from pipeline import page_text
 from pipeline.export_choice import ChannelExport, RecordingExport
 from pipeline.export_rows import recording_of_rows
-from pipeline.failure_examples import name_of, shown_address
+from pipeline.plain import name_of, shown_address
 from pipeline.report_facts import Fact, Panel, Shown
 from pipeline.report_pieces import MOST_LINES, Strip, Window, bands_of, lines_of, part_of, windows_of
 from pipeline.report_rows import RecordingFigures, ReportRows

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from pipeline.failure_examples import name_of
+from pipeline.plain import name_of
 from transforms.addresses import format_crc32c, is_uri, locations_of
 from transforms.cut_source import CutTask
 from transforms.cuts import CutPolicy

@@ -14,7 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.failure_examples import ExamplePicker, name_of
+from pipeline.failure_examples import ExamplePicker
+from pipeline.plain import name_of
 from pipeline.standing_columns import (
     NONE,
     STATUSES,

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.failure_examples import EXAMPLES, ExamplePicker, name_of, shown_address
+from pipeline.failure_examples import EXAMPLES, ExamplePicker
+from pipeline.plain import name_of, shown_address
 from pipeline.standing_facts import Example
 
 
