@@ -32,9 +32,9 @@ def srt(cues: Iterable[Cue]) -> str:
     return "".join(blocks)
 
 
-def vtt(cues: Iterable[Cue]) -> str:
-    """Subtitles as WebVTT, with ``&``, ``<`` and ``>`` escaped."""
-    blocks = ["WEBVTT\n\n"]
+def vtt(cues: Iterable[Cue], notes: Iterable[str] = ()) -> str:
+    """Subtitles as WebVTT, with ``&``, ``<`` and ``>`` escaped, and notes that players do not show."""
+    blocks = ["WEBVTT\n\n", *(f"NOTE {_without_arrow(note)}\n\n" for note in notes)]
     for cue in cues:
         times = f"{_clock(cue.start_ms, '.')} --> {_clock(cue.end_ms, '.')}"
         blocks.append("\n".join([times, *(_escaped(line) for line in cue.lines), "", ""]))
@@ -49,7 +49,11 @@ def texts(export: ChannelExport, formats: Collection[str]) -> Iterator[tuple[str
         formats: some of `OF_EACH`; others are left out.
     """
     cues = cues_of(_spoken(export), export.duration_ms) if {"srt", "vtt"} & {*formats} else []
-    forms = {"srt": lambda: srt(cues), "vtt": lambda: vtt(cues), "txt": lambda: txt(export)}
+    forms = {
+        "srt": lambda: srt(cues),
+        "vtt": lambda: vtt(cues, vtt_notes(export)),
+        "txt": lambda: txt(export),
+    }
     yield from ((name, forms[name]()) for name in OF_EACH if name in formats)
 
 
@@ -67,12 +71,20 @@ def txt(export: ChannelExport) -> str:
             else:
                 paragraphs[-1] = (paragraphs[-1][0], join_texts((paragraphs[-1][1], text)))
             reached_ms = run[-1].end_ms
-    notes = [
-        (start_ms, f"[not transcribed: {_clock(start_ms, '.')} to {_clock(end_ms, '.')}]")
-        for start_ms, end_ms in export.gaps_ms
-    ]
-    ordered = sorted([*paragraphs, *notes], key=lambda each: each[0])
-    return "\n\n".join(text for _, text in ordered) + ("\n" if ordered else "")
+    notes = [(gap[0], f"[{_not_transcribed(gap)}]") for gap in export.gaps_ms]
+    ordered = [text for _, text in sorted([*paragraphs, *notes], key=lambda each: each[0])]
+    if export.problem and not notes:
+        ordered.append(f"[{export.problem}]")
+    return "\n\n".join(ordered) + ("\n" if ordered else "")
+
+
+def _not_transcribed(gap_ms: tuple[int, int]) -> str:
+    return f"not transcribed: {_clock(gap_ms[0], '.')} to {_clock(gap_ms[1], '.')}"
+
+
+def vtt_notes(export: ChannelExport) -> list[str]:
+    """Why a channel is not whole, and where; nothing of one that is."""
+    return [*([export.problem] if export.problem else []), *map(_not_transcribed, export.gaps_ms)]
 
 
 def json_line(export: ChannelExport) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from pathlib import PurePath
 
 from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from pipeline.plain import plain
+from pipeline.failure_text import show_indented, show_places
+from pipeline.plain import name_of, plain, shown_address
 from pipeline.run_record import RunRecord
 from transforms.addresses import display_name
 from transforms.folders import dataset_folder
@@ -30,9 +30,7 @@ def show_run(console: Console, output: str, record: RunRecord) -> None:
     _show_rows(
         console, "Transcripts", ("recording", "ch", "sec", "status", "text"), map(_transcript, transcripts)
     )
-    _show_rows(
-        console, "Failures", ("recording", "segment", "stage", "code", "message"), map(_failure, failures)
-    )
+    _show_failures(console, failures)
     _show_counts(console, record)
     if record.stopped:
         console.print(f"Stopped before the end. {record.stopped}", style="bold", markup=False, soft_wrap=True)
@@ -49,9 +47,12 @@ def _transcript(row: dict[str, object]) -> tuple[str, ...]:
     )
 
 
-def _failure(row: dict[str, object]) -> tuple[str, ...]:
-    segment = "all" if row["segment_index"] is None else str(row["segment_index"])
-    return _name(row), segment, str(row["stage"]), str(row["code"]), str(row["message"])
+def _failure(row: dict[str, object]) -> tuple[str, str]:
+    """Where it failed and with which code, and what happened."""
+    uri, segment = str(row["audio_uri"]), row["segment_index"]
+    part = "" if segment is None else f", segment {segment}"
+    place = f"{_name(row)}{part} ({row['stage']}): {row['code']}"
+    return place, str(row["message"]).replace(uri, shown_address(uri))
 
 
 def _show_rows(console: Console, title: str, heads: Sequence[str], rows: Iterator[tuple[str, ...]]) -> None:
@@ -65,6 +66,18 @@ def _show_rows(console: Console, title: str, heads: Sequence[str], rows: Iterato
     for row in shown:
         grid.add_row(*(Text(plain(cell)) for cell in row))
     console.print(grid)
+    _say_if_more(console, rows)
+
+
+def _show_failures(console: Console, rows: Iterator[dict[str, object]]) -> None:
+    shown = sorted(map(_failure, islice(rows, MOST_ROWS)))
+    if shown:
+        show_indented(console, "Failures", 0, style="italic")
+        show_places(console, shown)
+    _say_if_more(console, rows)
+
+
+def _say_if_more(console: Console, rows: Iterator[object]) -> None:
     if next(rows, None) is not None:
         console.print(f"(only {MOST_ROWS} are shown; the dataset has them all)")
 
@@ -105,7 +118,7 @@ def _rows(output: str, table: Table, run_id: str) -> Iterator[dict[str, object]]
 
 
 def _name(row: dict[str, object]) -> str:
-    return PurePath(str(row["audio_uri"])).name
+    return name_of(str(row["audio_uri"]))
 
 
 def _seconds(milliseconds: object) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import PurePath
 
 from rich.console import Console
 from rich.table import Table as Grid
@@ -14,10 +13,13 @@ from rich.text import Text
 from pipeline.alignment import lines_of
 from pipeline.error_rates import Evaluation, Group, Place, Rate, Recorded, Some
 from pipeline.evaluation import evaluate
-from pipeline.plain import plain
+from pipeline.plain import name_of, plain
 
 MOST_LINES = 30
 """Lines of a recording's aligned view that are shown; JSON has all of it."""
+
+TABLE_COLUMNS = 72
+"""What the table of rates takes; a narrower terminal gets a list."""
 
 _LABELS = ("said  ", "heard ", "      ")
 _STYLES = ("", "", "bold red")
@@ -65,7 +67,10 @@ def run_evaluate(request: EvaluateRequest, console: Console) -> None:
 
 def show_evaluation(console: Console, evaluation: Evaluation) -> None:
     """Print the rates, what they leave out, and the worst recordings."""
-    console.print(_rates(evaluation))
+    if console.width >= TABLE_COLUMNS:
+        console.print(_rates(evaluation))
+    else:
+        _show_list(console, evaluation)
     for line in _notes(evaluation):
         console.print(Text(line))
     for recorded in evaluation.worst:
@@ -77,16 +82,30 @@ def _rates(evaluation: Evaluation) -> Grid:
     grid.add_column("", overflow="fold")
     for head in _HEADS:
         grid.add_column(head, justify="right", no_wrap=True)
-    groups = [evaluation.transcribed]
-    if evaluation.missing.count:
-        groups.append(evaluation.all_references)
-    for group in groups:
+    for group in _overall(evaluation):
         grid.add_row(*_cells(group))
-    if any(group.name != "not told" for group in evaluation.languages):
-        grid.add_section()
-        for group in evaluation.languages:
-            grid.add_row(*_cells(group))
+    grid.add_section()
+    for group in _by_language(evaluation):
+        grid.add_row(*_cells(group))
     return grid
+
+
+def _overall(evaluation: Evaluation) -> list[Group]:
+    return [evaluation.transcribed, *([evaluation.all_references] if evaluation.missing.count else [])]
+
+
+def _by_language(evaluation: Evaluation) -> Sequence[Group]:
+    told = any(group.name != "not told" for group in evaluation.languages)
+    return evaluation.languages if told else ()
+
+
+def _show_list(console: Console, evaluation: Evaluation) -> None:
+    """The table's numbers, one rate on a line."""
+    for group in (*_overall(evaluation), *_by_language(evaluation)):
+        console.print(Text(f"{plain(group.name)}: {group.recordings:,} rec.", style="bold"))
+        for name, rate, unit in (("WER", group.words, "words"), ("CER", group.characters, "chars")):
+            interval = _interval(rate).replace("\n", " (") + ")" if rate.interval else ""
+            console.print(Text(f"  {name} {_percent(rate)}{interval} of {rate.length:,} {unit}"))
 
 
 def _cells(group: Group) -> tuple[Text, ...]:
@@ -171,4 +190,4 @@ def _interval(rate: Rate) -> str:
 
 def _name(place: Place) -> str:
     channel = "" if place.channel is None else f" channel {place.channel}"
-    return plain(PurePath(place.audio_uri).name) + channel
+    return plain(name_of(place.audio_uri)) + channel

@@ -7,12 +7,13 @@ from datetime import datetime, timezone
 
 from rich.console import Console
 from rich.table import Table as Grid
-from rich.text import Text
 
+from pipeline.failure_text import show_indented, show_places
 from pipeline.plain import plain
 from pipeline.standing_facts import (
     AtWork,
     DatasetStatus,
+    Example,
     FailureCounts,
     LastRun,
     NextRun,
@@ -20,8 +21,6 @@ from pipeline.standing_facts import (
     Spending,
     Working,
 )
-
-_NAME_COLUMNS = 30
 
 
 def show_status(console: Console, found: DatasetStatus) -> None:
@@ -31,7 +30,7 @@ def show_status(console: Console, found: DatasetStatus) -> None:
     console.print(_counts(found))
     _say(console, [*_sound(found)])
     if found.failures.failures:
-        console.print(_failures(found.failures))
+        _show_failures(console, found.failures)
     _say(console, [*_spending(found.spending)])
     for damage in found.damaged:
         _say(console, [f"Cannot be read, and is not counted here: {damage.file}: {damage.problem}"])
@@ -82,7 +81,8 @@ def _ended(last: LastRun) -> str:
 def _counts(found: DatasetStatus) -> Grid:
     grid = Grid(box=None, pad_edge=False)
     for head in ("", "recordings", "channels", "segments"):
-        grid.add_column(head, justify="right" if head else "left")
+        # On a narrow terminal the names of the rows are folded, never the numbers cut.
+        grid.add_column(head, justify="right" if head else "left", no_wrap=bool(head), overflow="fold")
     recordings, channels, segments = found.recordings, found.channels, found.segments
     rows: list[tuple[str, int, int | None, int | None]] = [
         ("complete", recordings.complete, channels.complete, segments.answered),
@@ -114,25 +114,28 @@ def _sound(found: DatasetStatus) -> Iterator[str]:
         )
 
 
-def _failures(failures: FailureCounts) -> Grid:
+def _show_failures(console: Console, failures: FailureCounts) -> None:
+    """Each code with its examples; a table has no room for messages at 80 columns."""
     title = (
         f"{_many(failures.failures, 'failure')} of {_many(failures.recordings, 'recording')}: "
         f"{failures.passing:,} passing, {failures.for_good:,} for good"
     )
-    grid = Grid(title=title, title_justify="left", expand=True)
-    grid.add_column("code", overflow="fold")
-    for title in ("times", "passing"):
-        grid.add_column(title, justify="right")
-    grid.add_column("for example", overflow="fold", max_width=_NAME_COLUMNS)
-    grid.add_column("message", overflow="fold", ratio=1)
+    show_indented(console, title, 0, style="bold")
     for each in failures.by_code:
-        head = (each.code, f"{each.failures:,}", f"{each.passing:,}")
-        for number, example in enumerate(each.examples):
-            where = "" if example.segment_index is None else f", segment {example.segment_index}"
-            cells = (*(("", "", "") if number else head), example.name + where, example.message)
-            grid.add_row(*(Text(plain(cell)) for cell in cells))
-        grid.add_section()
-    return grid
+        passing = f", {each.passing:,} of them passing" if each.passing else ""
+        show_indented(console, f"{each.code}: {each.failures:,}{passing}", 2, style="bold")
+        places = (
+            (example.audio_uri + _segment(example), example.message.replace(example.audio_uri, example.name))
+            for example in each.examples
+        )
+        show_places(console, places, indent=4)
+
+
+def _segment(example: Example) -> str:
+    if example.segment_index is None:
+        return ""
+    channel = f"channel {example.channel}, " if example.channel else ""
+    return f", {channel}segment {example.segment_index}"
 
 
 def _spending(spent: Spending) -> Iterator[str]:
@@ -147,7 +150,7 @@ def _spending(spent: Spending) -> Iterator[str]:
     if spent.billed_uncounted:
         yield f"  {spent.billed_uncounted:,} of these at most are of runs that have told no counts."
     if spent.runs_unknown:
-        yield f"  Calls of {spent.runs_unknown:,} runs that never ended are not among them."
+        yield f"  Calls of {_many(spent.runs_unknown, 'run')} that never ended are not among them."
 
 
 def _next(found: DatasetStatus) -> Iterator[str]:
@@ -172,7 +175,7 @@ def _next(found: DatasetStatus) -> Iterator[str]:
         (recordings.looked_at_again, "looks at {} again whose failure may be mended"),
         (recordings.without_mark, "reads {} whose store tells no size; no call if unchanged"),
         (_not_started(found), "starts {} that the last one was stopped before"),
-        (recordings.skipped, "leaves out {} that are transcribed"),
+        (recordings.skipped, "leaves out {} transcribed before"),
         (recordings.still_failing, "leaves out {} that failed for good"),
     )
     for number, sentence in numbers:
@@ -187,11 +190,11 @@ def _next(found: DatasetStatus) -> Iterator[str]:
 
 
 def _retries(following: NextRun) -> Iterator[str]:
-    if following.failures_tried_again_with_all:
-        yield (
-            f"- tries {_many(following.failures_tried_again, 'failure')} again; with input.retry_failed=all "
-            f"{following.failures_tried_again_with_all:,}"
-        )
+    tried, all_of_them = following.failures_tried_again, following.failures_tried_again_with_all
+    if tried:
+        yield f"- tries {_many(tried, 'failure')} again"
+    if all_of_them > tried:
+        yield f"- with input.retry_failed=all it tries {_many(all_of_them, 'failure')} again"
 
 
 def _not_started(found: DatasetStatus) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pipeline.dataset_check import check_dataset
+from transforms.addresses import display_name
 from transforms.folders import OutputError, dataset_folder
 from transforms.part_rows import rows
 from transforms.parts import Part
@@ -50,4 +51,4 @@ def read_transcripts(output: str) -> Iterator[TranscriptText]:
             except OutputError as error:
                 # A run that ends puts another part in its place first: the next round finds it.
                 if not isinstance(error.__cause__, FileNotFoundError):
-                    raise
+                    raise OutputError(f"{display_name(output)}: {_TABLE}/{error}") from error

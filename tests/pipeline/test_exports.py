@@ -193,12 +193,25 @@ def test_what_a_killed_run_left_is_exported_and_named(tmp_path):
     # Cut in another way: it would lie over what is there.
     write(tmp_path, FIRST, [utterance_of("/a", 7, text="other cut", start=RATE // 2, end=RATE)])
     found, message = exported(tmp_path, "txt,jsonl,csv")
-    assert text_of(tmp_path, "/a") == "one again two again three\n"
+    text, note = text_of(tmp_path, "/a").split("\n\n")
+    assert text == "one again two again three"
+    assert note.startswith("[unfinished: no transcript yet")
     assert found.exit_code is ExitCode.SOME_FAILED
     assert "segments answered so far: 3" in message
     line = json.loads((tmp_path / "exports" / "transcripts.jsonl").read_text("utf-8"))
     assert (line["status"], line["duration_ms"], line["run_id"]) == ("partial", None, SECOND)
     assert line["text"] == "one again two again three"
+
+
+def test_webvtt_says_in_notes_that_nobody_is_shown_what_is_missing(tmp_path):
+    write(tmp_path, FIRST, [*said("/part", "begin"), partial("/part", 2), *whole("/all", "text")])
+    exported(tmp_path, "vtt")
+    part, everything = (
+        (tmp_path / "exports" / "vtt" / f"{export_stem(uri, 0)}.vtt").read_text("utf-8")
+        for uri in ("/part", "/all")
+    )
+    assert part.startswith("WEBVTT\n\nNOTE partial: 2 of 3 segments have no answer\n\nNOTE not transcribed:")
+    assert "NOTE" not in everything
 
 
 def test_partial_and_failed_recordings_are_named(tmp_path):

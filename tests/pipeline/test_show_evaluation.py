@@ -52,6 +52,26 @@ def test_the_table_and_json_tell_the_same_numbers(tmp_path):
     assert "said  one two\nheard one too\n          S\n" in table
 
 
+def test_a_narrow_terminal_gets_the_numbers_as_a_list(tmp_path):
+    output = dataset(tmp_path, transcript_of("/a.wav", text="one too"), transcript_of("/b.wav", text="three"))
+    references = manifest(tmp_path, [("/a.wav", "One, two.", "en", ""), ("/b.wav", "three", "en", "")])
+    file = io.StringIO()
+    run_evaluate(EvaluateRequest(str(output), references), Console(file=file, width=40))
+    lines = file.getvalue().splitlines()
+    assert lines[0] == "transcribed: 2 rec."
+    assert lines[1].startswith("  WER 33.33% (0.0-50.0) of 3 words")
+    assert "en: 2 rec." in lines
+
+
+def test_passwords_and_signatures_in_addresses_are_not_shown(tmp_path):
+    uris = [f"https://user:hush@host/{name}.wav?signature=hush" for name in "abc"]
+    output = dataset(tmp_path, transcript_of(uris[0], text="no"), transcript_of(uris[1]))
+    references = manifest(tmp_path, [(uris[0], "yes", "en", ""), (uris[2], "hello", "en", "")])
+    for text in (shown(output, references), shown(output, references, json=True)):
+        assert "a.wav" in text
+        assert "hush" not in text
+
+
 def test_the_normalization_and_what_was_left_out_are_stated(tmp_path):
     output = dataset(tmp_path, transcript_of("/a.wav"), transcript_of("/unasked.wav"))
     references = manifest(tmp_path, [("/a.wav", "hello", "", ""), ("/gone.wav", "x", "", "1")])

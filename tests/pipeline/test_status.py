@@ -89,11 +89,26 @@ def test_the_text_tells_what_stands_what_failed_and_what_comes(output):
     for part in (
         "No run is going on.", f"Last run {OLD}: began 2026-01-01 00:00:00 UTC", "exit code 3", "c.wav",
         "not audio", "d.wav, segment 1", "2 failures of 2 recordings: 1 passing, 1 for good", "0.5 CNY",
-        "- tries 1 recording again", "- tries 1 failure again; with input.retry_failed=all 2",
+        "- tries 1 recording again",
+        "- tries 1 failure again\n- with input.retry_failed=all it tries 2 failures again",
         "Only listing the input tells", "new recordings",
     ):  # fmt: skip
         assert part in text
     assert "nothing to do" not in text
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_messages_and_numbers_can_be_read_on_a_narrow_terminal(tmp_path, width):
+    message = "the service cannot use this segment's audio"
+    long = replace(failure_of("/in/a.wav", 1), message=message, code="InvalidParameterValue.ErrorInvalid")
+    write(tmp_path, OLD, [long, replace(long, audio_uri="/in/录音.wav"), transcript_of("/in/b.wav")])
+    note(tmp_path, OLD, exit_code=3)
+    text = shown(tmp_path, width=width)
+    assert "recordings  channels  segments" in text
+    # Not a column of a few letters; and once, though it is said of two recordings.
+    lines = [line.strip() for line in text.splitlines()]
+    assert sum("the service cannot use" in line for line in lines) == 1
+    assert "/in/录音.wav, segment 1" in lines
 
 
 def test_nothing_to_do_is_said(tmp_path):
