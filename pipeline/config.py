@@ -269,13 +269,17 @@ class Budget(_Section):
 class Output(_Section):
     """How the dataset is written."""
 
+    include_audio: bool = Field(
+        default=False,
+        description="Write the sound of each segment into `segments`, as FLAC, in the form that Hugging Face "
+        "`datasets` reads: 60 MB for an hour at 16 kHz. Rows that have none are made anew, without a call.",
+    )
     state: str | None = Field(
         default=None,
         min_length=1,
         description="Local folder of the record of paid answers, the budget and the lock; needed where "
         "OUTPUT is no local folder. By default `.beamscribe` inside OUTPUT.",
     )
-
     rows_per_part: int = Field(
         default=5000, ge=1, description="A part file is closed when it has so many rows."
     )

@@ -33,6 +33,7 @@ def check(config: Config) -> Findings:
         *_signature_problems(config),
         *_language_problems(config),
         *_overlap_problems(config),
+        *_include_audio_problems(config),
     ]
     warnings = list(_payload_warnings(config))
     for engine in dict.fromkeys([config.recognition.engine, *config.recognition.engines.values()]):
@@ -126,6 +127,14 @@ def _overlap_problems(config: Config) -> Iterator[str]:
         yield (
             "segmentation.overlap_seconds needs the times of words, by which what is heard twice is taken "
             "out again: set recognition.word_info to 1 or 2, or the overlap to 0."
+        )
+
+
+def _include_audio_problems(config: Config) -> Iterator[str]:
+    if config.output.include_audio and config.recognition.source == "url":
+        yield (
+            "output.include_audio writes the sound that is sent, and with recognition.source=url the service "
+            "fetches it by itself: set recognition.source=data, or leave output.include_audio out."
         )
 
 

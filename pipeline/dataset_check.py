@@ -11,11 +11,14 @@ import pyarrow.parquet as pq
 from transforms.addresses import display_name, is_uri
 from transforms.errors import UsageError
 from transforms.folders import OutputError, dataset_folder
-from transforms.schemas import SCHEMA_VERSION, Table, version_of
+from transforms.schemas import READABLE_VERSIONS, Table, version_of
 
 
-def check_dataset(output: str) -> None:
+def check_dataset(output: str) -> str:
     """Make sure that there is a dataset that this release can read.
+
+    Returns:
+        The version of its schema; the oldest where an upgrade was broken off.
 
     Raises:
         UsageError: there is none, or it has another schema version.
@@ -27,18 +30,20 @@ def check_dataset(output: str) -> None:
     if not is_uri(output) and not Path(output).is_dir():
         there = "is a file" if Path(output).exists() else "does not exist"
         raise UsageError(f"{name} {there}; expected the folder that was --output of a run.{_nearest(output)}")
-    if not holds_dataset(output):
+    version = dataset_version(output)
+    if version is None:
         raise UsageError(
             f"{name} is no dataset: there are no parts of {', '.join(table.value for table in Table)} in it. "
             f"Expected the folder that was --output of a run.{_nearest(output)}"
         )
+    return version
 
 
-def holds_dataset(output: str) -> bool:
-    """Whether there is a dataset, which this release can read then.
+def dataset_version(output: str) -> str | None:
+    """The version of a dataset's schema, the oldest where an upgrade was broken off; None if there is none.
 
     Raises:
-        UsageError: it has another schema version, or no address is like this.
+        UsageError: this release cannot read it, or no address is like this.
         OutputError: its storage fails.
     """
     name = display_name(output)
@@ -47,12 +52,12 @@ def holds_dataset(output: str) -> bool:
     except ValueError as error:  # Beam has no file system for the URI's scheme
         raise UsageError(f"{name}: {error}. Expected the folder that was --output of a run.") from error
     for table, version in versions.items():
-        if version not in (None, SCHEMA_VERSION):
+        if version not in (None, *READABLE_VERSIONS):
             raise UsageError(
-                f"{name}: {table.value}/ has schema version {version}, this release reads {SCHEMA_VERSION}: "
-                "use the release that wrote it."
+                f"{name}: {table.value}/ has schema version {version}, this release reads "
+                f"{' and '.join(READABLE_VERSIONS)}: use the release that wrote it."
             )
-    return any(versions.values())
+    return min(filter(None, versions.values()), key=READABLE_VERSIONS.index, default=None)
 
 
 def _schema_version(output: str, table: Table) -> str | None:

@@ -28,6 +28,9 @@ class SegmentFound:
     attempts: int
     recognized_at: str
     run_id: str
+    speech_ms: int | None = None
+    level_dbfs: float | None = None
+    clipped_share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

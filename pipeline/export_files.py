@@ -3,14 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, cast
-
-from apache_beam.io.filesystems import FileSystems
 
 from pipeline.state import STATE_FOLDER
 from transforms.addresses import display_name, is_uri, locate
@@ -94,32 +87,3 @@ def put_whole(folder: Folder, name: str, data: bytes) -> None:
         with os.fdopen(descriptor, "wb", closefd=False) as file:
             file.write(data)
         temporary.replace(folder.path / name)
-
-
-@contextmanager
-def appearing(folder: Folder, name: str) -> Iterator[IO[bytes]]:
-    """A file of any size to write to; it appears when all is written, or never.
-
-    Raises:
-        OutputError: it could not be written.
-    """
-    if isinstance(folder, LocalFolder):
-        with (
-            output_errors("write", folder.path / name),
-            folder.hidden() as (descriptor, temporary),
-            os.fdopen(descriptor, "wb", closefd=False) as file,
-        ):
-            yield file
-            file.flush()
-            os.fsync(descriptor)
-            temporary.replace(folder.path / name)
-            folder.sync()
-        return
-    # An object appears when it is closed, also by an error: so it is begun when all is there.
-    address = f"{cast(RemoteFolder, folder).uri}/{name}"
-    with output_errors("write", address), tempfile.TemporaryFile() as spool:
-        yield spool
-        spool.seek(0)
-        target = FileSystems.create(address)
-        shutil.copyfileobj(spool, target)
-        target.close()

@@ -120,6 +120,9 @@ def _segment(found: SegmentFound) -> dict[str, object]:
         "attempts": found.attempts,
         "recognized_at": found.recognized_at,
         "run_id": found.run_id,
+        "speech_ms": found.speech_ms,
+        "level_dbfs": found.level_dbfs,
+        "clipped_share": found.clipped_share,
     }
 
 

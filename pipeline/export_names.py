@@ -8,18 +8,10 @@ name depends on its own recording alone, so that it stays as others come and go.
 
 from __future__ import annotations
 
-import base64
 import re
-from hashlib import blake2b
-from urllib.parse import unquote
 
-from transforms.addresses import is_http
+from transforms.names import address_digest, readable_stem
 
-_DIGEST_BYTES = 10
-# Of the 255 bytes that file systems take (143 on eCryptfs); digest, channel and ending need 30.
-_READABLE_BYTES = 100
-_NOT_IN_NAMES = frozenset('<>:"/\\|?*')  # on Windows; and nothing that is not printed, see below
-_DEVICES = re.compile(r"(?i:con|prn|aux|nul|com\d|lpt\d)(?=\.|$)")
 _EXPORTED = re.compile(r".+\.[a-z2-7]{16}(\.ch\d+)?")
 
 
@@ -32,32 +24,9 @@ def export_stem(audio_uri: str, channel: int) -> str:
         audio_uri: the recording, as in the dataset.
         channel: counted from 0.
     """
-    digest = blake2b(audio_uri.encode(), digest_size=_DIGEST_BYTES).digest()
-    own = base64.b32encode(digest).decode().lower()
-    return f"{_readable(audio_uri)}.{own}" + (f".ch{channel}" if channel else "")
+    return f"{readable_stem(audio_uri)}.{address_digest(audio_uri)}" + (f".ch{channel}" if channel else "")
 
 
 def is_export(name: str, ending: str) -> bool:
     """Whether a file's name is one that `export_stem` makes, with this ending."""
     return name.endswith(f".{ending}") and _EXPORTED.fullmatch(name[: -len(ending) - 1]) is not None
-
-
-def _readable(audio_uri: str) -> str:
-    """The last part of an address without its ending, such that every file system takes it."""
-    name = _without_query(audio_uri).rstrip("/").rpartition("/")[2]
-    if is_http(audio_uri):
-        name = unquote(name)
-    head, dot, _ = name.rpartition(".")
-    stem = head if dot and head.strip(".") else name
-    safe = "".join(
-        "_" if character in _NOT_IN_NAMES or not character.isprintable() else character for character in stem
-    ).strip()
-    # A dot would hide the file, a dash make an option of it, a device's name open the device.
-    if not safe or safe[0] in ".-~" or _DEVICES.match(safe):
-        safe = f"_{safe}"
-    return safe.encode()[:_READABLE_BYTES].decode(errors="ignore")
-
-
-def _without_query(audio_uri: str) -> str:
-    """A web address without its query, which may be a signature; any other as it is."""
-    return re.split(r"[?#]", audio_uri, maxsplit=1)[0] if is_http(audio_uri) else audio_uri

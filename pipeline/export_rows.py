@@ -48,6 +48,9 @@ _SEGMENT_COLUMNS = (
     "attempts",
     "recognized_at",
     "run_id",
+    "speech_ms",
+    "level_dbfs",
+    "clipped_share",
 )
 _COLUMNS = {
     # Transcripts first: what is written meanwhile has its segments on disk before its transcript.
@@ -163,4 +166,7 @@ def _segment(row: Mapping[str, Any]) -> SegmentFound:
         attempts=row["attempts"],
         recognized_at=_iso(row["recognized_at"]),
         run_id=row["run_id"],
+        speech_ms=row["speech_ms"],
+        level_dbfs=row["level_dbfs"],
+        clipped_share=row["clipped_share"],
     )

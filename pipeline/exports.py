@@ -16,7 +16,7 @@ from rich.console import Console
 
 from pipeline.config_errors import nearest_key, shown
 from pipeline.export_choice import ChannelExport, RecordingExport
-from pipeline.export_files import appearing, folder_of, prepare, put_whole, target_of
+from pipeline.export_files import folder_of, prepare, put_whole, target_of
 from pipeline.export_forms import OF_EACH, csv_line, json_line, texts
 from pipeline.export_names import export_stem, is_export
 from pipeline.export_rows import TRANSCRIPT_COLUMNS, recordings_of
@@ -100,7 +100,7 @@ def export(arguments: ExportArguments, console: Console) -> Exported:
     written: set[str] = set()
     with ExitStack() as tables:
         sinks = {
-            name: tables.enter_context(appearing(folder_of(exported.target), f"transcripts.{name}"))
+            name: tables.enter_context(folder_of(exported.target).writing(f"transcripts.{name}"))
             for name in formats
             if name in _OF_ALL
         }

@@ -13,6 +13,7 @@ from pathlib import Path
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from pipeline.card_file import write_card
 from pipeline.config import Config
 from pipeline.config_load import load_prices
 from pipeline.finished import continues_a_run, ended_runs, finish_settling, finished_recordings
@@ -44,6 +45,7 @@ from transforms.parts import create_dataset
 from transforms.recognize import JOB_BROKE
 from transforms.settle import settle
 from transforms.stopping import OUTPUT_FAILED, StopReason, StopSignal
+from transforms.upgrade import upgrade_dataset
 
 # Killed runs leave a log for each of their workers, and every look into them takes time.
 _MANY_LOGS = 32
@@ -76,6 +78,7 @@ def run(request: Request, *, watcher: Watcher = NOBODY, now: Callable[[], dateti
     state = state_folder(request.output, request.config.output.state)
     lock = lock_folder(request.output, state)
     with held(lock, record.run_id), coordination_folder(state) as coordination:
+        upgrade_dataset(request.output)
         create_dataset(request.output)
         prove_writable(state)
         compact_answers(state, if_more_than=_MANY_LOGS)
@@ -202,8 +205,13 @@ def _settle(request: Request, ended: RunRecord, reason: StopReason | None, state
     if written:
         # Without its end, so that the next run knows what a kill in here leaves to do.
         write_record(output, replace(ended, ended_at=None))
-        settle(output, ended.run_id, ended_runs(output), shaping_of(request.config).base)
+        settle(output, ended.run_id, ended_runs(output), shaping_of(request.config).bases)
     write_record(output, ended)
+    if written:
+        try:
+            write_card(output)
+        except OutputError as error:
+            _log.warning("the dataset card was left as it is: %s", error)
     if reason is None:
         try:
             compact_answers(state)

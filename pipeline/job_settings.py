@@ -50,7 +50,7 @@ class Places:
 def shaping_of(config: Config) -> Shaping:
     """The options that shape the rows of a recording: a change of one is a change of them."""
     recognition = config.recognition
-    base = settings_digest(
+    shaping = (
         is_local_endpoint(recognition.endpoint),
         answer_fingerprint(config.request_parameters(), engine=""),
         recognition.source,
@@ -60,7 +60,10 @@ def shaping_of(config: Config) -> Shaping:
         # Without defaults: a key that a later version adds changes nothing.
         tuple(config.segmentation.model_dump(exclude_defaults=True).items()),
     )
-    return Shaping(base, config.engine_choice())
+    with_audio = settings_digest(*shaping, "audio")
+    if config.output.include_audio:
+        return Shaping(with_audio, config.engine_choice())
+    return Shaping(settings_digest(*shaping), config.engine_choice(), richer=(with_audio,))
 
 
 def job_of(
@@ -149,4 +152,5 @@ def _recognition(config: Config, places: Places, workers: int, max_calls: int | 
         state=places.state,
         max_calls=max_calls,
         ask_again=config.input.retry_failed == "all",
+        include_audio=config.output.include_audio,
     )

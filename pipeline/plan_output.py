@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.at_work import at_work, budget_spent
 from pipeline.config import Config
-from pipeline.dataset_check import holds_dataset
+from pipeline.dataset_check import dataset_version
 from pipeline.finished import continues_a_run, ended_runs
 from pipeline.job import skipping_of
 from pipeline.standing_facts import AtWork
@@ -63,7 +63,7 @@ def look_at(output: str | None, config: Config, folder: Path) -> Found:
         raise UsageError(f"--output {display_name(output)} is a file; expected a folder, or a name for one.")
     state = found_state(output, config.output.state)
     record = AnswerStore(state / ANSWERS, looks_only=True)
-    if not holds_dataset(output):
+    if dataset_version(output) is None:
         return Found(record=record, at_work=at_work(output, config.output.state, ()))
     for look in range(_LOOKS):
         try:

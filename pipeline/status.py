@@ -37,7 +37,7 @@ from pipeline.status_text import show_status
 from transforms.addresses import display_name
 from transforms.folders import OutputError, dataset_folder
 from transforms.parts import newest_parts
-from transforms.schemas import SCHEMA_VERSION, Table
+from transforms.schemas import Table
 
 _LOOKS = 5
 """A run that ends replaces its parts once; more looks than that mean that something else is wrong."""
@@ -73,16 +73,16 @@ def read_status(output: str) -> DatasetStatus:
         UsageError: there is no dataset, or one of another schema version.
         OutputError: its storage fails.
     """
-    check_dataset(output)
+    version = check_dataset(output)
     for _ in range(_LOOKS):
         try:
-            return _look(output)
+            return _look(output, version)
         except PartVanishedError:
             continue
     raise OutputError(f"{display_name(output)}: its parts vanish while they are read. Is it being deleted?")
 
 
-def _look(output: str) -> DatasetStatus:
+def _look(output: str, schema_version: str) -> DatasetStatus:
     runs = read_runs(output)
     tables = {table: _reader(output, table) for table in Table}
     transcripts, failures, segments = (
@@ -105,7 +105,7 @@ def _look(output: str) -> DatasetStatus:
 
     return DatasetStatus(
         output=display_name(output),
-        schema_version=SCHEMA_VERSION,
+        schema_version=schema_version,
         at_work=working,
         last_run=last_run(runs.records, working, rows_of),
         recordings=standing.recordings,

@@ -34,7 +34,7 @@ class AssembleTranscripts(TypedTransform):
     "failures": PCollection[Failure], "unanswered": PCollection[Span]}`` and returns
     `Assembled`; its ``.failures`` are those of channels whose segments do not add up.
     Channels of which no segment was called before the run was stopped have neither. Texts
-    are all that crosses its shuffle; words do not.
+    are all that crosses its shuffle; words and sound do not.
 
     ``{"extents": cut.extents, **heard._asdict()} | AssembleTranscripts()``
     """
@@ -66,7 +66,7 @@ def _key_extent(extent: Extent) -> tuple[ChannelKey, Extent]:
 
 
 def _key_utterance(utterance: Utterance) -> tuple[ChannelKey, Utterance]:
-    return (utterance.span.audio_uri, utterance.span.channel), replace(utterance, words=())
+    return (utterance.span.audio_uri, utterance.span.channel), replace(utterance, words=(), flac=None)
 
 
 def _key_failure(failure: Failure) -> Iterator[tuple[ChannelKey, Failure]]:

@@ -20,7 +20,7 @@ from transforms.cut_settings import CutSettings
 from transforms.cut_source import ChannelCut, CutTask, SourceCut, cut_source
 from transforms.engines import sample_rate_of
 from transforms.errors import RecordingError
-from transforms.hold import HeldSound, Hold
+from transforms.hold import HeldSound
 from transforms.keys import PlanBasis, plan_key, tiled_plan_key
 from transforms.records import Extent, Failure, PlannedSegment, Recording, Segment, Span, Stage
 from transforms.source import open_source, verify
@@ -37,12 +37,18 @@ _TILED_SEARCH_SECONDS = 12
 
 @dataclass(frozen=True, slots=True)
 class CutChannel:
-    """One channel of a recording that was read to its end, its sound held."""
+    """One channel of a recording that was read to its end, its sound held.
+
+    Attributes:
+        planned: its segments; where they are recorded ones, not those of ``decoded``.
+        keys: of their answers.
+        decoded: what was found in it now.
+    """
 
     extent: Extent
     planned: tuple[PlannedSegment, ...]
     keys: tuple[bytes, ...]
-    hold: Hold
+    decoded: ChannelCut
 
     def segments(self) -> Iterator[Segment]:
         """Its segments in order; their sound is loaded when it is asked for."""
@@ -57,9 +63,15 @@ class CutChannel:
                 sample_rate=self.extent.sample_rate,
                 engine=self.extent.engine,
             )
-            sound = HeldSound(self.hold, planned.sent, span.sample_rate)
+            own = HeldSound(self.decoded.hold, (planned.own,), span.sample_rate)
+            sound = own if planned.sent == (planned.own,) else replace(own, pieces=planned.sent)
             yield Segment(
-                span, sound=sound, key=key, sent=() if planned.sent == (planned.own,) else planned.sent
+                span,
+                sound=sound,
+                key=key,
+                sent=() if sound is own else planned.sent,
+                own=own,
+                speech_samples=self.decoded.speech.samples_in(planned.own),
             )
 
 
@@ -109,15 +121,15 @@ def cut_recording(
     verify(recording, found.checked)
     if found.failure is not None:
         raise found.failure
-    holds = {channel.number: channel.hold for channel in found.channels}
-    for hold in holds.values():
-        hold.settle()
+    decoded = {channel.number: channel for channel in found.channels}
+    for each in found.channels:
+        each.hold.settle()
     channels = tuple(
         CutChannel(
             extent=_extent(recording, settings, engine, found, planned),
             planned=planned.segments,
             keys=planned.answer_keys,
-            hold=holds[planned.channel],
+            decoded=decoded[planned.channel],
         )
         for planned in _plan(recording, settings, engine, found, record)
     )

@@ -21,6 +21,7 @@ from transforms.hold import Hold, joined
 from transforms.normalize import ChannelChoice, normalize
 from transforms.records import PlannedSegment, Stage
 from transforms.speech import open_detector
+from transforms.speech_frames import SpeechFrames
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class ChannelCut:
         number: in the recording.
         total_samples: its length.
         speech_samples: how much of it is taken for speech.
+        speech: where that is.
         segments: in order.
         digests: BLAKE3 of the sound that is sent for each of them.
         hold: its sound.
@@ -60,6 +62,7 @@ class ChannelCut:
     number: int
     total_samples: int
     speech_samples: int
+    speech: SpeechFrames
     segments: tuple[PlannedSegment, ...]
     digests: tuple[bytes, ...]
     hold: Hold
@@ -146,6 +149,7 @@ def _finished(number: int, cutter: Cutter, task: CutTask, progress: Callable[[fl
         number=number,
         total_samples=cutter.total_samples,
         speech_samples=cutter.speech_samples,
+        speech=cutter.speech,
         segments=tuple(cutter.segments),
         digests=tuple(digests()),
         hold=cutter.hold,

@@ -47,6 +47,7 @@ from transforms.cut_places import CutLimits, Places
 from transforms.cut_search import CutSearch
 from transforms.cut_stream import CutStream
 from transforms.records import PlannedSegment, SampleRange
+from transforms.speech_frames import SpeechCollector, SpeechFrames
 from transforms.squeezing import Squeezing
 
 _FRAMES_AT_ONCE = 1000  # 10 s: fewer cost more for each, more are longer kept
@@ -147,7 +148,13 @@ class CutPlanner:
         self._collected = 0
         self._frames = 0
         self._last: tuple[float, float] = (0.0, 0.0)  # score and energy of the last frame
+        self._is_speech = SpeechCollector(self._limits.frame_samples)
         self.speech_samples = 0
+
+    @property
+    def speech(self) -> SpeechFrames:
+        """Which frames were speech; all of them after `finish`."""
+        return self._is_speech.collected()
 
     def push(self, speech: NDArray[np.float32], energies: NDArray[np.float64]) -> list[PlannedSegment]:
         """Take the next frames; the next segments that no later frame can change.
@@ -192,6 +199,7 @@ class CutPlanner:
         speech, energies = np.concatenate(self._speech), np.concatenate(self._energies)
         self._speech, self._energies, self._collected = [], [], 0
         is_speech = speech >= np.float32(self._policy.threshold)
+        self._is_speech.push(is_speech)
         self.speech_samples += int(np.count_nonzero(is_speech)) * self._limits.frame_samples
         return is_speech, speech, energies
 

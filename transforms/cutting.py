@@ -12,6 +12,7 @@ from transforms.hold import HeldSound, Hold
 from transforms.records import PlannedSegment
 from transforms.sound import AudioSegment
 from transforms.speech import SpeechDetector, open_detector
+from transforms.speech_frames import SpeechFrames
 
 
 class Cutter:
@@ -43,6 +44,11 @@ class Cutter:
     def speech_samples(self) -> int:
         """How much of it is taken for speech so far."""
         return self._planner.speech_samples
+
+    @property
+    def speech(self) -> SpeechFrames:
+        """Which frames are taken for speech; all of them after `finish`."""
+        return self._planner.speech
 
     def push(self, audio: AudioSegment) -> None:
         """Take the next block, 16-bit mono.

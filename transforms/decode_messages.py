@@ -18,6 +18,7 @@ from transforms.errors import RecordingError
 from transforms.hold import Hold
 from transforms.normalize import ChannelChoice
 from transforms.records import PlannedSegment, Stage
+from transforms.speech_frames import SpeechFrames
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,18 +112,27 @@ def _channel_fields(channel: ChannelCut) -> list[Any]:
         channel.number,
         channel.total_samples,
         channel.speech_samples,
+        [channel.speech.frame_samples, channel.speech.bits.hex()],
         [segment.pairs for segment in channel.segments],
         [digest.hex() for digest in channel.digests],
     ]
 
 
 def _channel(
-    hold: Hold, number: int, total: int, speech: int, segments: list[list[list[int]]], digests: list[str]
+    hold: Hold,
+    number: int,
+    total: int,
+    speech_samples: int,
+    speech: tuple[int, str],
+    segments: list[list[list[int]]],
+    digests: list[str],
 ) -> ChannelCut:
+    frame_samples, bits = speech
     return ChannelCut(
         number,
         total,
-        speech,
+        speech_samples,
+        SpeechFrames(frame_samples, bytes.fromhex(bits)),
         tuple(map(PlannedSegment.of_pairs, segments)),
         tuple(map(bytes.fromhex, digests)),
         hold,

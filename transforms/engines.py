@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from dataclasses import dataclass
 
 from transforms import codes
@@ -72,6 +73,14 @@ def is_mandarin(engine: str) -> bool:
     A new engine counts by its name, ``8k_zh...`` or ``16k_zh...``.
     """
     return engine in _OLD_ENGINES or engine.startswith(("8k_zh", "16k_zh"))
+
+
+def language_of(engine: str) -> str | None:
+    """The language that an engine hears, as ISO 639 has it; None if its name does not tell."""
+    if engine in _OLD_ENGINES:
+        return "zh"
+    found = re.match(r"\d+k_([a-z]{2,3})(?![a-z])", engine)
+    return found and found[1]
 
 
 def nearest(engine: str) -> str:

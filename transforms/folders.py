@@ -6,12 +6,14 @@ import contextlib
 import errno
 import fcntl
 import os
+import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol, cast
+from typing import IO, BinaryIO, Protocol, cast
 
 from apache_beam.io.filesystem import BeamIOError
 from apache_beam.io.filesystems import FileSystems
@@ -52,6 +54,13 @@ class Folder(Protocol):
             OutputError: it could not be written; nothing of it is visible.
         """
 
+    def writing(self, name: str) -> AbstractContextManager[IO[bytes]]:
+        """A file that appears, as `put` does it, when the context is left without an error.
+
+        Raises:
+            OutputError: it could not be written, here or inside; nothing of it is visible.
+        """
+
     def open(self, name: str) -> BinaryIO:
         """Opens a file for reading at any position; the caller closes it.
 
@@ -69,10 +78,18 @@ class Folder(Protocol):
 
 def dataset_folder(output: str, name: str) -> Folder:
     """The folder ``name`` under OUTPUT: a local path, or a URI of a file system that Beam knows."""
+    found = output_folder(output)
+    if isinstance(found, RemoteFolder):
+        return RemoteFolder(f"{found.uri}/{name}")
+    return LocalFolder(found.path / name)
+
+
+def output_folder(output: str) -> LocalFolder | RemoteFolder:
+    """OUTPUT itself, as `dataset_folder`."""
     location = locate(output)
     if is_uri(location):
-        return RemoteFolder(f"{output.rstrip('/')}/{name}")
-    return LocalFolder(Path(os.fsdecode(location)) / name)
+        return RemoteFolder(output.rstrip("/"))
+    return LocalFolder(Path(os.fsdecode(location)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +129,18 @@ class LocalFolder:
 
     def put(self, name: str, data: bytes) -> None:
         """See `Folder.put`."""
+        with self.writing(name) as file:
+            file.write(data)
+
+    @contextmanager
+    def writing(self, name: str) -> Iterator[IO[bytes]]:
+        """See `Folder.writing`."""
         with output_errors("write", self.path / name):
             with (
                 self.hidden() as (descriptor, temporary),
                 os.fdopen(descriptor, "wb", closefd=False) as file,
             ):
-                file.write(data)
+                yield file
                 file.flush()
                 os.fsync(descriptor)
                 temporary.replace(self.path / name)
@@ -204,6 +227,16 @@ class RemoteFolder:
             file = FileSystems.create(self._join(name))
             file.write(data)
             # Not in a finally: closing is what publishes the object.
+            file.close()
+
+    @contextmanager
+    def writing(self, name: str) -> Iterator[IO[bytes]]:
+        """See `Folder.writing`. It waits in a temporary file, since some stores show what is half written."""
+        with output_errors("write", self._join(name)), tempfile.TemporaryFile() as waiting:
+            yield waiting
+            waiting.seek(0)
+            file = FileSystems.create(self._join(name))
+            shutil.copyfileobj(waiting, file)
             file.close()
 
     def open(self, name: str) -> BinaryIO:

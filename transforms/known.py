@@ -52,18 +52,31 @@ class Shaping:
     Attributes:
         base: `settings_digest` of all that is the same for every recording.
         engines: which engine transcribes which language.
+        richer: of other options whose rows have all that these ask for, and more.
     """
 
     base: str
     engines: EngineChoice
+    richer: tuple[str, ...] = ()
+
+    @property
+    def bases(self) -> tuple[str, ...]:
+        """Of the options whose rows are as good as new ones would be."""
+        return (self.base, *self.richer)
 
     def of(self, recording: Recording) -> str:
         """The digest for one recording; it stands in the column ``settings`` of its rows."""
+        return self.all_of(recording)[0]
+
+    def all_of(self, recording: Recording) -> tuple[str, ...]:
+        """The digests by which the rows of one recording are known to be as they should be."""
         try:
             engine = self.engines.engine_for(recording.language)
         except RecordingError:
             engine = ""  # it failed, and may not when an engine is added
-        return settings_of_rows(self.base, engine, recording.channel, recording.recording_id)
+        return tuple(
+            settings_of_rows(base, engine, recording.channel, recording.recording_id) for base in self.bases
+        )
 
 
 def settings_of_rows(base: str, engine: str, channel: int | None, recording_id: str | None) -> str:
@@ -100,12 +113,13 @@ class Skipping:
         def standing(recording: Recording) -> Standing:
             if recording.mark is None:
                 return Standing.NEW
-            digest = recording_digest(
-                recording.audio_uri, recording.mark, self.shaping.of(recording), recording.expected_crc32c
-            )
-            if digest in failing:
+            digests = [
+                recording_digest(recording.audio_uri, recording.mark, settings, recording.expected_crc32c)
+                for settings in self.shaping.all_of(recording)
+            ]
+            if any(digest in failing for digest in digests):
                 return Standing.FAILING
-            return Standing.DONE if digest in done else Standing.NEW
+            return Standing.DONE if any(digest in done for digest in digests) else Standing.NEW
 
         return standing
 

@@ -10,13 +10,13 @@ from hashlib import blake2b
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from transforms.folders import Folder
 from transforms.parts import Part, newest_parts, reading
 from transforms.schemas import KEY_COLUMNS, Table
 
-BATCH_ROWS = 4096
-"""Rows of a part that are held at once."""
+_BATCH_ROWS = 4096  # of a part, held at once
 
 Row = tuple[Any, ...]
 """The values of some columns of a row."""
@@ -121,13 +121,48 @@ def rows_of(
 
 
 def rows(
-    folder: Folder, part: Part, columns: Iterable[str], *, batch_rows: int = BATCH_ROWS
+    folder: Folder, part: Part, columns: Iterable[str], *, batch_rows: int = _BATCH_ROWS
 ) -> Iterator[Row]:
-    """Some columns of a part, row by row; ``batch_rows`` of them are held at once."""
+    """Some columns of a part, row by row; ``batch_rows`` of them are held at once.
+
+    A column that came after the part was written has no values.
+    """
     names = list(columns)
     with reading(folder, part) as file:
+        there = set(file.schema_arrow.names)
         for batch in file.iter_batches(batch_size=batch_rows, columns=names):
-            yield from zip(*(batch.column(name).to_pylist() for name in names), strict=True)
+            nothing = [None] * batch.num_rows
+            yield from zip(
+                *(batch.column(name).to_pylist() if name in there else nothing for name in names), strict=True
+            )
+
+
+def count_rows(folder: Folder, part: Part) -> int:
+    """The rows of a part, by its footer alone."""
+    with reading(folder, part) as file:
+        return int(file.metadata.num_rows)
+
+
+def count_structs(folder: Folder, part: Part, name: str, field: str) -> int:
+    """In how many rows of a part a column is not null, of which only a small field is read."""
+    with reading(folder, part) as file:
+        if name not in file.schema_arrow.names:
+            return 0
+        batches = file.iter_batches(batch_size=_BATCH_ROWS, columns=[f"{name}.{field}"])
+        return sum(batch.num_rows - batch.column(name).null_count for batch in batches)
+
+
+def row_groups(folder: Folder, part: Part) -> Iterator[tuple[int, pa.Table]]:
+    """All columns of a part, a row group at a time, each with the number of its first row.
+
+    Where rows carry sound, some thousands of them at once would take gigabytes.
+    """
+    first_row = 0
+    with reading(folder, part) as file:
+        for number in range(file.num_row_groups):
+            found = file.read_row_group(number)
+            yield first_row, found
+            first_row += found.num_rows
 
 
 def digest_of(address: str) -> bytes:

@@ -1,5 +1,8 @@
 """Part files: rows of one table, written a bounded number at a time.
 
+A part is written row group by row group into a hidden file, which gets its name when the part
+is closed: so parts can be large where rows are, and memory holds one row group.
+
 A part is named ``part-<run>-<token>.parquet``; what `settle` puts in its place when
 rows of it were replaced ends in ``-r1``, ``-r2`` and so on.
 """
@@ -10,7 +13,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -18,10 +21,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from transforms.errors import UsageError
-from transforms.folders import Folder, OutputError, dataset_folder
+from transforms.folders import Folder, OutputError, dataset_folder, output_folder
 from transforms.schemas import SCHEMA_VERSION, Table, schema_of, version_of
 
 __all__ = [
+    "SCHEMA_PART",
     "OutputError",
     "Part",
     "PartWriter",
@@ -30,10 +34,12 @@ __all__ = [
     "newest_parts",
     "parquet_bytes",
     "reading",
+    "writing",
 ]
 
-# Sorts before the parts, so that readers take the table's schema from it.
-_SCHEMA_PART = "part-0-schema.parquet"
+SCHEMA_PART = "part-0-schema.parquet"
+"""Has no rows. It sorts before the parts, so that readers take the table's schema from it."""
+
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _PART = re.compile(
     rf"part-(?P<run_id>{_RUN_ID.pattern})-(?P<token>[0-9a-f]{{32}})(?:-r(?P<rewrites>\d+))?\.parquet"
@@ -45,17 +51,19 @@ _ROWS_JOINED = 64
 
 @dataclass(frozen=True, slots=True)
 class Rolling:
-    """When buffered rows become a part file: at the first of these limits.
+    """When a part is closed: at the first of these limits.
 
     Attributes:
         max_rows: rows in a part.
         max_bytes: bytes of column values in a part, before compression.
-        max_seconds: age of the oldest buffered row when another one comes.
+        max_seconds: age of the part's oldest row when another one comes.
+        group_bytes: bytes of column values that are held in memory, and make a row group.
     """
 
     max_rows: int = 4096
-    max_bytes: int = 8 * 2**20
+    max_bytes: int = 256 * 2**20
     max_seconds: float = 30.0
+    group_bytes: int = 8 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +106,7 @@ def newest_parts(names: Iterable[str]) -> list[Part]:
 
 
 class PartWriter:
-    """Buffers rows of one table and writes them as parts that appear whole or not at all.
+    """Writes rows of one table as parts that appear whole or not at all.
 
     Not for several threads at once.
 
@@ -106,7 +114,7 @@ class PartWriter:
         folder: the table's folder.
         table: which table.
         run_id: goes into the parts' names: letters, digits, ``_``, ``.`` and ``-``.
-        rolling: how much is buffered at most.
+        rolling: when a part is closed.
         clock: seconds of a clock that never goes back.
 
     Raises:
@@ -134,22 +142,25 @@ class PartWriter:
         # Arrow, not dictionaries: the words of a minute take 60 KB as Python objects, 4 KB here.
         self._batches: list[pa.RecordBatch] = []
         self._single: list[pa.RecordBatch] = []
+        self._held_bytes = 0
+        self._files = ExitStack()  # what is open of the part
+        self._open: pq.ParquetWriter | None = None
         self._rows = 0
         self._bytes = 0
         self._oldest_at = 0.0
 
     def add(self, row: Mapping[str, object]) -> int:
-        """Takes a row; writes a part if that makes the buffer full or old.
+        """Takes a row; closes the part if that makes it full or old.
 
         Args:
             row: a value for every column of the table, and no other.
 
         Returns:
-            How many rows this call put on disk; 0 while they are only buffered.
+            How many rows this call made visible; 0 while the part is open.
 
         Raises:
             TypeError: the row does not fit the schema; the message names recording and column.
-            OutputError: the part could not be written. The rows stay buffered.
+            OutputError: the part could not be written. Its rows are lost.
         """
         batch = _batch_of(row, self._table, self._schema)
         if not self._rows:
@@ -157,30 +168,53 @@ class PartWriter:
         self._single.append(batch)
         self._rows += 1
         self._bytes += batch.nbytes
+        self._held_bytes += batch.nbytes
         if len(self._single) >= _ROWS_JOINED:
             self._join()
         full = self._rows >= self._rolling.max_rows or self._bytes >= self._rolling.max_bytes
         if full or self._clock() - self._oldest_at >= self._rolling.max_seconds:
             return self.flush()
+        if self._held_bytes >= self._rolling.group_bytes:
+            self._write_group()
         return 0
 
     def flush(self) -> int:
-        """Writes what is buffered, if anything, as one part.
+        """Closes the part, if it has any rows.
 
         Returns:
-            How many rows it put on disk.
+            How many rows that made visible.
 
         Raises:
-            OutputError: the part could not be written. The rows stay buffered.
+            OutputError: the part could not be written. Its rows are lost.
         """
-        if not self._rows:
-            return 0
+        rows = self._rows
+        if rows:
+            self._write_group()
+            self._begin_anew()
+            self._files.close()
+        return rows
+
+    def _write_group(self) -> None:
+        """Writes what is held to the part's file; if that fails nothing is left of it."""
         self._join()
         table = pa.Table.from_batches(self._batches, self._schema)
-        self._folder.put(Part(self._run_id, uuid.uuid4().hex).name, parquet_bytes(table))
-        self._batches = []
+        self._batches, self._held_bytes = [], 0
+        if not table.num_rows:
+            return
+        try:
+            with self._files.pop_all() as files:
+                if self._open is None:
+                    part = Part(self._run_id, uuid.uuid4().hex)
+                    self._open = files.enter_context(writing(self._folder, part, self._schema))
+                self._open.write_table(table)
+                self._files = files.pop_all()
+        except BaseException:
+            self._begin_anew()
+            raise
+
+    def _begin_anew(self) -> None:
+        self._open = None
         self._rows = self._bytes = 0
-        return int(table.num_rows)
 
     def _join(self) -> None:
         joined = pa.Table.from_batches(self._single, self._schema).combine_chunks()
@@ -202,19 +236,31 @@ def create_dataset(output: str) -> None:
         UsageError: OUTPUT cannot be written to, or holds a dataset of another schema version.
         OutputError: the disk is full or failing.
     """
+    output_folder(output).prepare()
     dataset_folder(output, "runs").prepare()
     for table in Table:
         folder = dataset_folder(output, table.value)
         folder.prepare()
-        if _SCHEMA_PART not in folder.names():
-            folder.put(_SCHEMA_PART, parquet_bytes(schema_of(table).empty_table()))
-        with folder.open(_SCHEMA_PART) as file:
+        if SCHEMA_PART not in folder.names():
+            folder.put(SCHEMA_PART, parquet_bytes(schema_of(table).empty_table()))
+        with folder.open(SCHEMA_PART) as file:
             found = version_of(pq.read_schema(file))
         if found != SCHEMA_VERSION:
             raise UsageError(
                 f"{output}: {table.value}/ has schema version {found}, this release writes {SCHEMA_VERSION}. "
                 f"The two are never mixed: choose another --output."
             )
+
+
+@contextmanager
+def writing(folder: Folder, part: Part, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
+    """A part to be written row group by row group; it appears when the context is left without an error.
+
+    Raises:
+        OutputError: it could not be written, here or inside; nothing of it is visible.
+    """
+    with folder.writing(part.name) as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
+        yield writer
 
 
 @contextmanager

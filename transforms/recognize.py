@@ -30,6 +30,7 @@ from transforms.encode import encode
 from transforms.folders import OutputError
 from transforms.limiter import HostLimiter
 from transforms.meter_files import borrowed_meter, give_back_meter
+from transforms.own_sound import measured
 from transforms.pace import PacePolicy
 from transforms.reading import Reading
 from transforms.records import Failure, Segment, Span, Stage, Utterance
@@ -62,6 +63,7 @@ class RecognizeSettings:
             keep neither.
         max_calls: that may be billed, over this run and the killed ones it continues.
         ask_again: whether segments that were refused for good are called for again.
+        include_audio: whether utterances carry the sound of their spans.
     """
 
     coordination: Path
@@ -75,6 +77,7 @@ class RecognizeSettings:
     state: Path | None = None
     max_calls: int | None = None
     ask_again: bool = False
+    include_audio: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +159,14 @@ class RecognizeFn(CrewFn[Segment, Settled]):
         def call() -> Utterance | Failure | Span:
             nonlocal reply
             heard = _heard_of(parcel[0], self._settings)
+            with self._encoding:
+                kept = measured(parcel[0], include_audio=self._settings.include_audio)
             reply = self._reply_for(key, parcel)
-            return result_of(heard, reply)
+            result = result_of(heard, reply)
+            if kept is None or not isinstance(result, Utterance):
+                return result
+            with self._encoding:
+                return kept.put_into(result)
 
         value = or_dead_letter(call, stage=Stage.RECOGNIZE, bury=partial(failure_of, span))
         return Settled(value, self._counted(span, value, reply) + reply.tally.counts)

@@ -4,8 +4,9 @@ Time is counted in samples of the normalized audio (16-bit mono at the engine's
 rate), from the start of the recording; ``end_sample`` is exclusive. Milliseconds
 exist only in requests, answers and Parquet rows.
 
-Every record can be pickled and crosses a shuffle cheaply, but two: a `Segment` carries
-audio and must stay inside a fused stage, and so should a `Recording` with its content.
+Every record can be pickled and crosses a shuffle cheaply, but those that carry audio and
+must stay inside a fused stage: a `Segment`, an `Utterance` with ``flac``, and a `Recording`
+with its content.
 """
 
 from __future__ import annotations
@@ -159,6 +160,8 @@ class Segment:
             content.
         sent: which parts of the channel ``sound`` joins, as `PlannedSegment.sent`;
             empty for just what the span covers.
+        own: what the span covers, where ``sound`` is something else.
+        speech_samples: how much of the span is taken for speech; None if nobody looked.
     """
 
     span: Span
@@ -166,6 +169,13 @@ class Segment:
     url: str | None = None
     key: bytes | None = None
     sent: tuple[SampleRange, ...] = ()
+    own: Sound | None = field(default=None, repr=False)
+    speech_samples: int | None = None
+
+    @property
+    def own_sound(self) -> Sound | None:
+        """The sound of what the span covers."""
+        return self.own or self.sound
 
     @property
     def audio(self) -> AudioSegment | None:
@@ -183,12 +193,29 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
+class Quality:
+    """How the sound of a span is.
+
+    Attributes:
+        speech_samples: how much of it is taken for speech; None if nobody looked.
+        level_dbfs: its level, in decibels of full scale (`quality.quality_of`).
+        clipped_share: how much of it, 0 to 1, is at either end of the 16-bit range.
+    """
+
+    speech_samples: int | None
+    level_dbfs: float
+    clipped_share: float
+
+
+@dataclass(frozen=True, slots=True)
 class Utterance:
     """What was said in a segment; empty text where nothing was.
 
     Attributes:
         attempts: calls made for it, refused ones included.
         recognized_at_us: when the answer came, microseconds since 1970 UTC.
+        quality: of the span's sound; None where that is not here.
+        flac: the span's sound as a FLAC file, if it is kept. It is for the writer alone.
     """
 
     span: Span
@@ -197,6 +224,8 @@ class Utterance:
     request_id: str
     attempts: int
     recognized_at_us: int
+    quality: Quality | None = None
+    flac: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TypedDict
 
 from transforms.addresses import format_crc32c
+from transforms.names import segment_stem
 from transforms.records import Failure, Transcript, Utterance, Word
 
 
@@ -18,6 +19,13 @@ class WordRow(TypedDict):
     word: str
     start_ms: int
     end_ms: int
+
+
+class AudioRow(TypedDict):
+    """The column ``audio`` of `SegmentRow`."""
+
+    bytes: bytes
+    path: str
 
 
 class SegmentRow(TypedDict):
@@ -36,6 +44,10 @@ class SegmentRow(TypedDict):
     attempts: int
     run_id: str
     recognized_at: int
+    speech_ms: int | None
+    level_dbfs: float | None
+    clipped_share: float | None
+    audio: AudioRow | None
 
 
 class TranscriptRow(TypedDict):
@@ -98,6 +110,8 @@ def to_ms(sample: int, sample_rate: int) -> int:
 def segment_row(utterance: Utterance, run_id: str) -> SegmentRow:
     """The row of ``segments`` for an answered segment."""
     span = utterance.span
+    quality = utterance.quality
+    speech_samples = None if quality is None else quality.speech_samples
     return SegmentRow(
         audio_uri=span.audio_uri,
         audio_crc32c=_crc32c_or_none(span.audio_crc32c),
@@ -112,6 +126,10 @@ def segment_row(utterance: Utterance, run_id: str) -> SegmentRow:
         attempts=utterance.attempts,
         run_id=run_id,
         recognized_at=utterance.recognized_at_us,
+        speech_ms=_to_ms_or_none(speech_samples, span.sample_rate),
+        level_dbfs=None if quality is None else quality.level_dbfs,
+        clipped_share=None if quality is None else quality.clipped_share,
+        audio=_audio_row(utterance),
     )
 
 
@@ -156,6 +174,14 @@ def failure_row(failure: Failure, run_id: str) -> FailureRow:
         settings=failure.settings,
         run_id=run_id,
     )
+
+
+def _audio_row(utterance: Utterance) -> AudioRow | None:
+    if utterance.flac is None:
+        return None
+    span = utterance.span
+    stem = segment_stem(span.audio_uri, span.channel, span.segment_index)
+    return AudioRow(bytes=utterance.flac, path=f"{stem}.flac")
 
 
 def _word_row(word: Word, sample_rate: int) -> WordRow:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from enum import Enum
 from typing import Any
 
 import pyarrow as pa
 
-SCHEMA_VERSION = "1"
-"""Changes when a column changes its name, type or meaning."""
+_Metadata = dict[bytes | str, bytes | str]
+
+SCHEMA_VERSION = "2"
+"""Changes when a column comes, goes, or changes its name, type or meaning."""
+
+READABLE_VERSIONS = ("1", SCHEMA_VERSION)
+"""Those whose columns this release knows; a run brings the older ones up to date (`upgrade`)."""
 
 VERSION_KEY = b"beamscribe.schema_version"
 TABLE_KEY = b"beamscribe.table"
@@ -38,6 +44,10 @@ _WORDS = pa.list_(
         ]
     )
 )
+_AUDIO = pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])
+# By this Hugging Face `datasets` knows a struct for its Audio feature; it needs these very types.
+_FEATURES: _Metadata = {"huggingface": json.dumps({"info": {"features": {"audio": {"_type": "Audio"}}}})}
+_NESTED = {_WORDS: "list of word, start_ms, end_ms", _AUDIO: "struct of bytes, path"}
 _AUDIO_URI = "the recording: absolute local path (bytes that are not UTF-8 as \\xNN) or URI"
 _CRC32C = "CRC-32C of the recording's bytes, 8 hexadecimal digits; null if they were not read"
 _CHANNEL = "channel of the recording, counted from 0; 0 when its channels were mixed"
@@ -45,6 +55,11 @@ _ENGINE = "engine model of the service (EngSerViceType)"
 _SIZE = "size of the recording when it was found; null if its store did not tell"
 _MODIFIED = "modification mark of the recording when it was found: nanoseconds or entity tag; null as size"
 _SETTINGS = "digest of the options that shape the rows; a later run compares it"
+_SPEECH = "how much of it was taken for speech, milliseconds"
+_SEGMENT_SPEECH = f"{_SPEECH}; null if not measured"
+_LEVEL = "level of its sound, decibels of full scale; -100 for silence, null if not measured"
+_CLIPPED = "share of its samples that are at either end of the 16-bit range; null if not measured"
+_SOUND = "its sound as a FLAC file, and a name for the file; null without output.include_audio"
 _RUN_ID = "the run that wrote the row; its figures are in runs/"
 
 
@@ -52,8 +67,9 @@ def _field(name: str, kind: pa.DataType, description: str, *, null: bool = False
     return pa.field(name, kind, nullable=null, metadata={"description": description})
 
 
-def _schema(table: Table, fields: list[pa.Field[Any]]) -> pa.Schema:
-    return pa.schema(fields, metadata={VERSION_KEY: SCHEMA_VERSION, TABLE_KEY: table.value})
+def _schema(table: Table, fields: list[pa.Field[Any]], further: _Metadata | None = None) -> pa.Schema:
+    own: _Metadata = {VERSION_KEY: SCHEMA_VERSION, TABLE_KEY: table.value}
+    return pa.schema(fields, metadata=own | (further or {}))
 
 
 _IDENTITY = [
@@ -82,7 +98,12 @@ _SEGMENTS = _schema(
         _field(
             "recognized_at", pa.timestamp("us", tz="UTC"), "when the answer came, UTC, to the microsecond"
         ),
+        _field("speech_ms", pa.int64(), _SEGMENT_SPEECH, null=True),
+        _field("level_dbfs", pa.float64(), _LEVEL, null=True),
+        _field("clipped_share", pa.float64(), _CLIPPED, null=True),
+        _field("audio", _AUDIO, _SOUND, null=True),
     ],
+    _FEATURES,
 )
 
 _TRANSCRIPTS = _schema(
@@ -94,7 +115,7 @@ _TRANSCRIPTS = _schema(
         _field("id", pa.string(), "the manifest's own name for the recording", null=True),
         _field("engine", pa.string(), _ENGINE),
         _field("duration_ms", pa.int64(), "length of the recording, milliseconds"),
-        _field("speech_ms", pa.int64(), "how much of it was taken for speech, milliseconds"),
+        _field("speech_ms", pa.int64(), _SPEECH),
         _field("text", pa.string(), "the texts of its segments, joined in order"),
         _field("segments", pa.int64(), "number of segments that the channel was cut into"),
         _field("failed_segments", pa.int64(), "number of them that have no answer"),
@@ -158,7 +179,7 @@ def columns_markdown(schema: pa.Schema) -> str:
     """
     lines = ["| column | type | meaning |", "|---|---|---|"]
     for column in schema:
-        kind = "list of word, start_ms, end_ms" if column.type == _WORDS else str(column.type)
+        kind = _NESTED.get(column.type, str(column.type))
         kind += " or null" if column.nullable else ""
         description = (column.metadata or {})[b"description"].decode().replace("|", "\\|")
         lines.append(f"| `{column.name}` | {kind} | {description} |")

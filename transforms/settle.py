@@ -12,12 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from transforms.folders import Folder, dataset_folder
 from transforms.known import settings_of_rows
-from transforms.part_rows import BATCH_ROWS, TableParts, digest_of, hash_of, rows, rows_of
-from transforms.parts import Part, reading
+from transforms.part_rows import TableParts, digest_of, hash_of, row_groups, rows, rows_of
+from transforms.parts import Part, reading, writing
 from transforms.schemas import KEY_COLUMNS, Table
 
 
@@ -44,7 +43,7 @@ class Settled:
 
 
 def settle(
-    output: str, run_id: str, ended: Collection[str] | None = None, shaping_base: str | None = None
+    output: str, run_id: str, ended: Collection[str] | None = None, shaping_bases: Collection[str] = ()
 ) -> Settled:
     """Makes the rows that a run wrote replace those that were there before.
 
@@ -58,7 +57,7 @@ def settle(
 
     Nobody else may write to OUTPUT meanwhile. Killed at any moment it loses nothing:
     calling it again for the same run finishes the work. It holds in memory a digest for
-    each recording of the run, 8 bytes for each of its rows, and one part at a time.
+    each recording of the run, 8 bytes for each of its rows, and one row group at a time.
 
     Args:
         output: OUTPUT: a local path or a URI.
@@ -66,9 +65,9 @@ def settle(
         ended: the runs that ended before; of any other, rows of recordings that one of
             these has transcribed are dropped, for they may be half of what they were.
             None if all ended.
-        shaping_base: the options of the run (`known.Shaping`): channels that were asked for
-            by themselves, under the same options and of the same bytes, stay beside those
-            that the run transcribed.
+        shaping_bases: the options of the run, and those whose rows are as good
+            (`known.Shaping.bases`): channels that were asked for by themselves, under such
+            options and of the same bytes, stay beside those that the run transcribed.
 
     Returns:
         What changed.
@@ -86,7 +85,7 @@ def settle(
         part.run_id not in ended for parts in tables.values() for part in parts.older
     )
     proven = _proven_addresses(transcripts, ended) if ended is not None and killed else set()
-    standing = set() if shaping_base is None else _standing_channels(transcripts, shaping_base)
+    standing = _standing_channels(transcripts, shaping_bases) if shaping_bases else set()
     better = _addresses_among(transcripts, hollow) if hollow else set()
     settled = Settled()
     for table, parts in tables.items():
@@ -159,7 +158,9 @@ def _proven_addresses(transcripts: TableParts, ended: Collection[str]) -> set[by
     }
 
 
-def _standing_channels(transcripts: TableParts, shaping_base: str) -> set[tuple[bytes, int | None]]:
+def _standing_channels(
+    transcripts: TableParts, shaping_bases: Collection[str]
+) -> set[tuple[bytes, int | None]]:
     """Channels of older runs that were asked for by themselves and are as good as those of this run."""
     own: dict[bytes, tuple[str | None, set[int]]] = {}
     for part in transcripts.own:
@@ -171,11 +172,12 @@ def _standing_channels(transcripts: TableParts, shaping_base: str) -> set[tuple[
         for uri, channel, crc32c, engine, recording_id, settings in rows(transcripts.folder, part, columns):
             digest = digest_of(uri)
             own_crc32c, own_channels = own.get(digest, (None, set()))
-            asked_for = settings_of_rows(shaping_base, engine, channel, recording_id)
+            asked_for = (settings_of_rows(base, engine, channel, recording_id) for base in shaping_bases)
             if (
                 digest in own
                 and channel not in own_channels
-                and (crc32c, settings) == (own_crc32c, asked_for)
+                and crc32c == own_crc32c
+                and settings in asked_for
             ):
                 standing.add((digest, channel))
     return standing
@@ -185,21 +187,14 @@ def _drop(folder: Folder, part: Part, dropped: Collection[int]) -> Settled:
     """Takes rows, by their numbers, out of a part."""
     if not dropped:
         return Settled()
-    sink = pa.BufferOutputStream()
-    kept_rows = first_row = 0
-    with (
-        reading(folder, part) as file,
-        pq.ParquetWriter(sink, file.schema_arrow, compression="zstd") as writer,
-    ):
-        for batch in file.iter_batches(batch_size=BATCH_ROWS):
-            mask = [number not in dropped for number in range(first_row, first_row + batch.num_rows)]
-            first_row += batch.num_rows
-            kept = batch.filter(pa.array(mask))
-            kept_rows += kept.num_rows
-            writer.write_batch(kept)
+    with reading(folder, part) as file:
+        total, schema = file.metadata.num_rows, file.schema_arrow
+    kept_rows = total - len(dropped)
     if kept_rows:
-        folder.put(part.rewritten().name, bytes(sink.getvalue()))
+        with writing(folder, part.rewritten(), schema) as writer:
+            for first_row, rows_now in row_groups(folder, part):
+                mask = [number not in dropped for number in range(first_row, first_row + rows_now.num_rows)]
+                if any(mask):  # Hugging Face datasets stumbles over a row group without rows.
+                    writer.write_table(rows_now.filter(pa.array(mask)))
     folder.remove(part.name)
-    return Settled(
-        first_row - kept_rows, parts_rewritten=int(kept_rows > 0), parts_removed=int(kept_rows == 0)
-    )
+    return Settled(len(dropped), parts_rewritten=int(kept_rows > 0), parts_removed=int(kept_rows == 0))

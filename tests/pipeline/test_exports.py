@@ -120,6 +120,7 @@ def test_jsonl_and_csv_hold_every_column_and_the_words(corpus):
         assert segment["words"]
     expected = rows(corpus, "segments")
     for row in expected:
+        del row["audio"]  # tables of text
         row["recognized_at"] = row["recognized_at"].isoformat(timespec="microseconds")
     assert segments == expected
     assert [{name: line[name] for name in transcripts[0]} for line in lines] == transcripts

@@ -136,6 +136,13 @@ def test_an_older_plan_with_other_cuts_is_used_with_its_keys(tmp_path):
     assert [each.sent for each in segments] == [(), squeezed, ()]
     assert [each.audio.frame_count() for each in segments if each.audio] == [10_000, 11_000, 17_000]
     assert [each.sound.samples for each in segments if each.sound] == [10_000, 11_000, 17_100]
+    own = [each.own_sound.load().raw_data for each in segments if each.own_sound]
+    sound = noise(3).tobytes()
+    assert own == [sound[2 * each.start_sample : 2 * each.end_sample] for each in ranges]
+    # All that makes a noise is speech by loudness or none is: it is of this detector, not of the plan.
+    [now] = cut_recording(recording, SETTINGS).extents
+    speech = [each.speech_samples or 0 for each in segments]
+    assert 0 <= now.speech_samples - sum(speech) <= 1_000
 
 
 @pytest.mark.parametrize("difference", [-RATE, RATE])

@@ -19,6 +19,7 @@ from transforms.errors import RecordingError
 from transforms.hold import Hold
 from transforms.normalize import ChannelChoice
 from transforms.records import PlannedSegment, SampleRange, Stage
+from transforms.speech_frames import SpeechFrames
 
 HOLDS = (Hold(), Hold())
 
@@ -30,6 +31,7 @@ channels = st.builds(
     st.integers(0, 63),
     st.integers(0, 10**12),
     st.integers(0, 10**12),
+    st.builds(SpeechFrames, st.integers(1, 480), st.binary(max_size=9)),
     st.lists(planned, max_size=4).map(tuple),
     st.lists(st.binary(min_size=32, max_size=32), max_size=4).map(tuple),
     st.just(HOLDS[0]),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -126,3 +127,27 @@ def test_a_full_disk_is_found_before_the_first_call(tmp_path: Path, monkeypatch:
 def test_a_uri_that_beam_cannot_open() -> None:
     with pytest.raises(UsageError, match="nowhere://bucket"):
         RemoteFolder("nowhere://bucket").prepare()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_file_that_is_written_bit_by_bit_appears_whole_or_not_at_all(
+    broken: bool, kind, tmp_path: Path
+) -> None:
+    folder = kind(tmp_path)
+    with contextlib.suppress(KeyError), folder.writing("part") as file:
+        for _ in range(3):
+            file.write(b"12")
+            assert folder.names() == []
+        if broken:
+            raise KeyError
+    if broken:
+        assert list(tmp_path.iterdir()) == []
+    else:
+        assert (tmp_path / "part").read_bytes() == b"121212"
+
+
+def test_what_breaks_inside_is_told_as_what_it_is(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="full"), LocalFolder(tmp_path).writing("part"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert list(tmp_path.iterdir()) == []

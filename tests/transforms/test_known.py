@@ -80,6 +80,22 @@ def test_a_recording_is_skipped_only_when_all_of_it_is_known(tmp_path: Path):
     assert replace(skipping, shaping=replace(shaping, base="other")).open()(found) is Standing.NEW
 
 
+def test_rows_of_richer_options_are_as_good(tmp_path: Path):
+    engines = EngineChoice("16k_zh")
+    found = Recording("/a.wav", b"/a.wav", mark=Mark(10, "5"))
+    richer = Shaping("richer", engines)
+    write_known(tmp_path / "done", [recording_digest("/a.wav", Mark(10, "5"), richer.of(found))])
+    write_known(tmp_path / "failing", [])
+
+    def standing(shaping: Shaping) -> Standing:
+        return Skipping(tmp_path / "done", tmp_path / "failing", shaping).open()(found)
+
+    plain = Shaping("base", engines, richer=("richer",))
+    assert plain.of(found) == Shaping("base", engines).of(found)
+    assert standing(plain) is standing(richer) is Standing.DONE
+    assert standing(Shaping("base", engines)) is Standing.NEW
+
+
 def test_settings_differ_when_any_of_them_does():
     assert settings_digest("16k_en", 59.0, (("a", 1),)) == settings_digest("16k_en", 59.0, (("a", 1),))
     assert settings_digest("16k_en", 59.0, (("a", 1),)) != settings_digest("16k_en", 59.0, (("a", 2),))

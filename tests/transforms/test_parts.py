@@ -4,8 +4,10 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
@@ -142,19 +144,57 @@ def test_wrong_columns_fail_at_once(tmp_path: Path) -> None:
         writer_for(tmp_path).add(row)
 
 
-def test_rows_stay_buffered_when_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("group_bytes", [1, 2**20])
+def test_nothing_is_left_of_a_part_when_the_disk_is_full(
+    group_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    writer = writer_for(tmp_path)
-    writer.add(segment_row(utterance_of("/a"), "r"))
+    writer = writer_for(tmp_path, Rolling(group_bytes=group_bytes))
+    for index in range(3):
+        writer.add(segment_row(utterance_of("/a", index), "r"))
     with monkeypatch.context() as patched:
         patched.setattr("os.fsync", fail)
         with pytest.raises(OutputError, match="full"):
             writer.flush()
     assert list(tmp_path.iterdir()) == []
+    assert writer.flush() == 0
+    writer.add(segment_row(utterance_of("/b"), "r"))
     assert writer.flush() == 1
-    assert len(read(tmp_path)) == 1
+    assert [row["audio_uri"] for row in read(tmp_path)] == ["/b"]
+
+
+def test_a_row_group_that_cannot_be_written_takes_its_part_along(tmp_path: Path) -> None:
+    writer = writer_for(tmp_path, Rolling(group_bytes=1))
+    assert writer.add(segment_row(utterance_of("/a"), "r")) == 0
+    [hidden] = tmp_path.iterdir()
+    assert hidden.name.startswith(".")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("pyarrow.parquet.ParquetWriter.write_table", fails_full)
+        with pytest.raises(OutputError, match="full"):
+            writer.add(segment_row(utterance_of("/b"), "r"))
+    assert list(tmp_path.iterdir()) == []
+    assert writer.flush() == 0
+
+
+def fails_full(*_: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def test_memory_holds_a_row_group_and_the_part_grows_beyond_it(tmp_path: Path) -> None:
+    megabyte = 2**20
+    writer = writer_for(tmp_path, Rolling(max_bytes=12 * megabyte, group_bytes=2 * megabyte))
+    before = pa.total_allocated_bytes()
+    put = []
+    for index in range(13):
+        noise = np.random.default_rng(index).bytes(megabyte)
+        put.append(writer.add(segment_row(replace(utterance_of("/a", index), flac=noise), "r")))
+        assert pa.total_allocated_bytes() - before < 8 * megabyte
+    assert put == [0] * 11 + [12, 0]
+    [part] = tmp_path.glob("part-*")
+    groups = pq.read_metadata(part)
+    assert [groups.row_group(number).num_rows for number in range(groups.num_row_groups)] == [2] * 6
 
 
 @pytest.mark.parametrize("run_id", ["", "a/b", "../x", ".hidden", "a b"])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from fractions import Fraction
 
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.transforms.dataset_samples import RATE, failure_of, utterance_of
-from transforms.records import Status, Transcript
+from transforms.records import Quality, Status, Transcript
 from transforms.rows import failure_row, segment_row, to_ms, transcript_row
 
 SAMPLES = st.integers(0, 10**12)
@@ -53,7 +54,21 @@ def test_segment_row() -> None:
         "attempts": 1,
         "run_id": "run",
         "recognized_at": 77,
+        "speech_ms": None,
+        "level_dbfs": None,
+        "clipped_share": None,
+        "audio": None,
     }
+
+
+def test_segment_row_with_its_sound() -> None:
+    quality = Quality(speech_samples=RATE // 2, level_dbfs=-20.5, clipped_share=0.25)
+    row = segment_row(replace(utterance_of("/a.b.wav", 3), quality=quality, flac=b"fLaC"), "run")
+    assert (row["speech_ms"], row["level_dbfs"], row["clipped_share"]) == (500, -20.5, 0.25)
+    audio = row["audio"]
+    assert audio is not None
+    assert audio["bytes"] == b"fLaC"
+    assert re.fullmatch(r"a_b-[a-z2-7]{16}-c0-s0003\.flac", audio["path"])
 
 
 @given(st.text(st.characters(), max_size=8))

@@ -5,12 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.transforms.dataset_samples import failure_of, utterance_of
 from transforms.folders import LocalFolder
+from transforms.known import settings_of_rows
 from transforms.parts import OutputError, PartWriter, Rolling, create_dataset
 from transforms.records import Failure, Status, Transcript, Utterance
 from transforms.rows import failure_row, segment_row, transcript_row
@@ -214,3 +216,35 @@ def test_a_run_with_nothing_but_failures_gives_up_no_older_text(tmp_path: Path) 
     assert rows(tmp_path, Table.TRANSCRIPTS, "audio_uri", "run_id") == [("/a", "old"), ("/b", "new")]
     assert rows(tmp_path, Table.SEGMENTS, "audio_uri", "run_id") == [("/a", "old")]
     assert rows(tmp_path, Table.FAILURES, "audio_uri", "run_id") == [("/a", "new")]
+
+
+def test_a_channel_stays_beside_those_of_options_whose_rows_are_as_good(tmp_path: Path) -> None:
+    def channel(number: int, base: str) -> Transcript:
+        settings_now = settings_of_rows(base, "16k_en", number, None)
+        return replace(transcript_of("/a"), channel=number, settings=settings_now)
+
+    write(tmp_path, "old", [channel(0, "base"), channel(1, "richer"), channel(2, "other")])
+    write(tmp_path, "new", [channel(3, "base")])
+    settle(str(tmp_path), "new", shaping_bases=("base", "richer"))
+    assert rows(tmp_path, Table.TRANSCRIPTS, "channel") == [(0,), (1,), (3,)]
+
+
+def test_rows_with_sound_are_rewritten_a_row_group_at_a_time(tmp_path: Path) -> None:
+    kept = [replace(utterance_of("/kept", index), flac=bytes([index]) * 1000) for index in range(20)]
+    gone = replace(utterance_of("/gone"), flac=bytes(3000))  # a row group of its own
+    create_dataset(str(tmp_path))
+    folder = LocalFolder(tmp_path / "segments")
+    writer = PartWriter(folder, Table.SEGMENTS, "old", Rolling(max_rows=100, group_bytes=2000))
+    for utterance in [*kept[:10], gone, *kept[10:]]:
+        writer.add(segment_row(utterance, "old"))
+    writer.flush()
+    write(tmp_path, "new", [utterance_of("/gone"), transcript_of("/gone")])
+    assert settle(str(tmp_path), "new") == Settled(rows_dropped=1, parts_rewritten=1)
+    [part] = (tmp_path / "segments").glob("part-old-*")
+    metadata = pq.read_metadata(part)
+    groups = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
+    assert len(groups) > 9
+    assert 0 not in groups
+    found = pq.read_table(part).to_pylist()
+    assert [row["segment_index"] for row in found] == list(range(20))
+    assert [row["audio"]["bytes"] for row in found] == [utterance.flac for utterance in kept]
