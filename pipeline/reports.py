@@ -12,7 +12,7 @@ from rich.console import Console
 from pipeline import page_text
 from pipeline.dataset_check import check_dataset
 from pipeline.evaluation import evaluate
-from pipeline.export_files import appearing, folder_of, prepare, target_of
+from pipeline.export_files import folder_of, prepare, target_of
 from pipeline.report_facts import Report
 from pipeline.report_making import Chosen, make_report
 from pipeline.report_page import pages_of
@@ -74,7 +74,7 @@ def report(arguments: ReportArguments, console: Console, now: datetime) -> Repor
     folder = folder_of(target)
     prepare(folder, target)
     written = 0
-    with appearing(folder, name) as file:
+    with folder.writing(name) as file:
         for piece in pages_of(made):
             written += file.write(piece.encode())
     _show(console, made, f"{target}/{name}", written)

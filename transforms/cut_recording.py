@@ -37,13 +37,7 @@ _TILED_SEARCH_SECONDS = 12
 
 @dataclass(frozen=True, slots=True)
 class CutChannel:
-    """One channel of a recording that was read to its end, its sound held.
-
-    Attributes:
-        planned: its segments; where they are recorded ones, not those of ``decoded``.
-        keys: of their answers.
-        decoded: what was found in it now.
-    """
+    """One channel, read to its end; what is ``planned`` may be recorded cuts, not those of ``decoded``."""
 
     extent: Extent
     planned: tuple[PlannedSegment, ...]

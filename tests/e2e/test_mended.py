@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from pipeline.service.faults import parse_fault
 from pipeline.service.server import LocalService
 from tests.e2e.command import Ended, beamscribe, rows, settings
 from tests.e2e.sounds import chatter, some_wavs, write_wav
+from tests.transforms.test_upgrade import make_older
 
 
 def run(service: LocalService, folder: Path, *more: str, **changes: object) -> Ended:
@@ -172,3 +174,19 @@ def test_what_the_output_holds_besides_is_left_alone(serve, tmp_path):
     )
     assert again.code == 0
     assert service.stats().billed == 1
+
+
+def test_a_dataset_of_the_release_before_is_brought_up_to_date_without_a_call(serve, tmp_path):
+    some_wavs(tmp_path / "in", 3)
+    service = serve()
+    assert run(service, tmp_path, f"--input={tmp_path / 'in'}").code == 0
+    make_older(tmp_path / "out")
+    status = beamscribe("status", tmp_path / "out", "--json")
+    assert (status.code, json.loads(status.stdout)["schema_version"]) == (0, "1")
+    assert beamscribe("export", tmp_path / "out", "--format", "jsonl").code == 0
+    assert run(service, tmp_path, f"--input={tmp_path / 'in'}").code == 0
+    found = rows(tmp_path / "out", "segments")
+    assert [row["level_dbfs"] for row in found] == [None] * 3
+    assert run(service, tmp_path, f"--input={tmp_path / 'in'}", input__verify="true").code == 0
+    assert all(row["level_dbfs"] < 0 for row in rows(tmp_path / "out", "segments"))
+    assert service.stats().calls == 3

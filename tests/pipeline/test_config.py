@@ -143,8 +143,8 @@ def test_an_unknown_key_names_the_nearest(given_key: str, meant: str) -> None:
     assert f"{given_key}: unknown key; did you mean {meant}?" in refusal(f"{given_key}=1")
 
 
-@pytest.mark.parametrize("key", ["output.include_audio", "audio.squeeze"])
-def test_keys_without_their_capability_are_errors_never_ignored(key: str) -> None:
+def test_keys_without_their_capability_are_errors_never_ignored() -> None:
+    key = "audio.squeeze"
     assert f"{key}: unknown key; did you mean " in refusal(f"{key}=1")
 
 
