@@ -7,7 +7,7 @@ IS_SUPPORTED := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 
 PIP_INSTALL := $(VENV)/bin/pip install --quiet --disable-pip-version-check --prefer-binary
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-prism lint types clean
+.PHONY: help demo test test-slow test-airflow test-prism lint types clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1: /p' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ test-slow: $(VENV)/.test-installed ## run the long tests
 
 test-prism: $(VENV)/bin/prism $(VENV)/.test-installed ## run the tests of runners on Prism too, which Go has to build
 	@$(VENV)/bin/python -m pytest -q -k Prism tests/e2e/test_runners.py
+
+test-airflow: $(VENV)/.test-installed ## run the example DAG with Airflow, in an environment of its own
+	@sh tests/scheduling/check_dag.sh '$(VENV)'
 
 lint: $(VENV)/.test-installed ## check style and format
 	@$(VENV)/bin/ruff check .
