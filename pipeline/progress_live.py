@@ -124,13 +124,24 @@ def _bars(progress: Progress, width: int) -> Grid:
     grid.add_column()
     before = progress_text.before_of(progress)
     recordings = progress_text.recordings_of(progress) + (f" ({before})" if before else "")
-    for label, done, total, text in (
-        ("Recordings", counts.recordings_done, progress.recordings, recordings),
-        ("Segments", counts.segments_done, counts.segments_cut, progress_text.segments_of(progress)),
+    segments = progress_text.segments_of(progress)
+    for label, bar, text in (
+        ("Recordings", _bar(counts.recordings_done, progress.recordings, progress.is_listed), recordings),
+        ("Segments", _bar(counts.segments_done, counts.segments_cut, progress.is_cut), segments),
     ):
-        bar = ProgressBar(total=max(total, 1), completed=done, width=_BAR_WIDTH)
         grid.add_row(label, *([bar] if width >= _WIDE else []), text)
     return grid
+
+
+def _bar(done: int, total: int, total_is_known: bool) -> ProgressBar:
+    """Red is for failures, and green for what is all done."""
+    return ProgressBar(
+        total=max(total, 1),
+        completed=done,
+        width=_BAR_WIDTH,
+        complete_style="cyan",
+        finished_style="green" if total_is_known else "cyan",
+    )
 
 
 def _facts(progress: Progress, *, over: bool) -> Grid:

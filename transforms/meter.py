@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum, auto
 from types import TracebackType
+from typing import Any
 
 from transforms.latency import step_of
-from transforms.reading import Reading
+from transforms.reading import NUMBERS, Reading
 from transforms.under_way import Channel, UnderWay
 
 
@@ -73,14 +75,22 @@ class Meter:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._counts = Reading()
+        # Not a Reading, which would be made anew for each count.
+        self._numbers: Counter[str] = Counter()
+        self._retries: Counter[str] = Counter()
+        self._failures: Counter[str] = Counter()
+        self._latency: Counter[int] = Counter()
         self._levels = {doing: _Level(at=clock()) for doing in Doing}
         self._under_way: UnderWay | None = None
 
     def add(self, counts: Reading) -> None:
         """Count what has happened."""
+        numbers = {name: value for name in NUMBERS if (value := getattr(counts, name))}
         with self._lock:
-            self._counts += counts
+            self._numbers.update(numbers)
+            self._retries.update(counts.retries)
+            self._failures.update(counts.failures)
+            self._latency.update(counts.latency)
 
     def answered(self, seconds: float) -> None:
         """Count a call that brought an answer after so long."""
@@ -119,12 +129,16 @@ class Meter:
             for level in self._levels.values():
                 level.change(0, now)
             decoding, waiting, calling, pausing = (self._levels[doing] for doing in Doing)
-            return now, replace(
-                self._counts,
+            counted: dict[str, Any] = dict(self._numbers)
+            return now, Reading(
+                **counted,
                 decode_ms=decoding.milliseconds,
                 quota_wait_ms=waiting.milliseconds,
                 call_ms=calling.milliseconds,
                 pause_ms=pausing.milliseconds,
+                retries=dict(self._retries),
+                failures=dict(self._failures),
+                latency=dict(self._latency),
                 decoding=decoding.doing,
                 waiting_for_quota=waiting.doing,
                 in_flight=calling.doing,

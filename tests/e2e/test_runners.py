@@ -75,6 +75,8 @@ def test_every_way_of_running_gives_the_same_rows_and_keeps_rate_and_concurrency
     [record] = records(tmp_path / "out")
     assert (record["files"], record["segments"]) == (RECORDINGS + 1, RECORDINGS)
     assert (record["calls"], record["billed_calls"]) == (stats.calls, RECORDINGS)
+    seen = record["timeline"]["totals"]
+    assert (seen["calls"], seen["recordings_done"]) == (stats.calls, RECORDINGS + 1)
 
 
 @pytest.mark.parametrize("way", ["job service, first pool", "Prism"])
