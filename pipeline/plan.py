@@ -169,12 +169,12 @@ class _Planning:
         with self._reader() as reader:
             for read in reader.read(corpus.units(strata, again, chance)):
                 contents = self._note(read)
-                count.add(read.unit.place, contents, read.seconds, read.times, first=read.first)
+                count.add(read.unit.place, contents, read.seconds, read.unit.times, first=read.first)
         sample = Sample(
             asked=reads,
             read=self._read,
             all_of=len(corpus),
-            largest=sum(len(each.read) for each in strata[:1] if each.whole),
+            largest=sum(each.count for each in strata if each.largest),
             without_size=corpus.without_size,
             seed=self._request.seed,
         )

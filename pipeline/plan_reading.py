@@ -12,7 +12,7 @@ from threading import get_ident
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.copies import SameSize, times_there
+from pipeline.copies import alike_in_size, times_there
 from pipeline.sampling import Stratum
 from transforms.addresses import is_uri
 from transforms.crew import Crew
@@ -34,14 +34,12 @@ class Unit:
 
     Attributes:
         place: in the order of the listing; 0 where nobody asks.
-        as_large: how many others of the corpus have its size.
-        compared: some of these.
+        times: how often its content is in the corpus, as far as was looked.
     """
 
     recording: Recording
     place: int = 0
-    as_large: int = 0
-    compared: tuple[Recording, ...] = ()
+    times: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +48,12 @@ class UnitRead:
 
     Attributes:
         result: what a run would make of it.
-        times: how often its content is in the corpus, as far as was looked.
         seconds: that reading and cutting took.
         first: whether its process had to be started.
     """
 
     unit: Unit
     result: CutRecording | PassedOn | Failure
-    times: float
     seconds: float
     first: bool
 
@@ -118,8 +114,7 @@ class Reader:
         self._at_work.add(get_ident())
         if result is None:
             return None
-        times = times_there(unit.recording, unit.as_large, list(unit.compared))
-        return UnitRead(unit, result, times, seconds, first)
+        return UnitRead(unit, result, seconds, first)
 
 
 class Listing:
@@ -194,14 +189,13 @@ class Corpus:
     def units(
         self, strata: tuple[Stratum, ...], listed_again: Iterable[Recording], random: np.random.Generator
     ) -> Iterator[Unit]:
-        """The recordings of a sample, each with some of its own size to be compared with.
+        """The recordings of a sample, and how often each is there.
 
         One that has vanished since the corpus was listed is left out.
         """
-        same_size = SameSize(self.sizes, self.kinds)
         places = [int(place) for stratum in strata for place in stratum.read]
-        alike = {place: same_size.as_large_as(place, random) for place in places}
-        wanted = set(places).union(*(some for _, some in alike.values()))
+        alike = alike_in_size(self.sizes, self.kinds, places, random)
+        wanted = set(places).union(*(each.compared for each in alike))
         names = {int(self._names[place]): place for place in wanted}
         recordings: dict[int, Recording] = {}
         for recording in listed_again:
@@ -210,11 +204,10 @@ class Corpus:
                 recordings[place] = recording
                 if len(recordings) == len(names):
                     break
+        times = times_there(alike, recordings)
         for place in places:
             if place in recordings:
-                others, some = alike[place]
-                there = tuple(recordings[each] for each in some if each in recordings)
-                yield Unit(recordings[place], place, others, there)
+                yield Unit(recordings[place], place, times.get(place, 1.0))
 
 
 def _name_of(recording: Recording) -> int:

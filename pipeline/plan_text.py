@@ -67,8 +67,8 @@ def _beginning(found: Plan) -> Iterator[str]:
     sample = found.sample
     if sample is not None:
         yield (
-            f"Estimated from {sample.read:,} of {sample.all_of:,} recordings (seed {sample.seed}), the "
-            f"{sample.largest:,} largest among them. In brackets: 95 % intervals."
+            f"Estimated from {sample.read:,} of {sample.all_of:,} recordings (seed {sample.seed}), "
+            f"{sample.largest:,} of them for their size. In brackets: 95 % intervals."
         )
         if sample.without_size:
             yield f"The listing tells no size of {sample.without_size:,}, so the intervals are wider."
@@ -115,7 +115,7 @@ def _duration(found: Plan) -> Iterator[str]:
     takes = found.duration
     calling = (
         f"{duration(takes.calling_seconds.value)} of calls at {takes.calls_per_second:g} a second, if one "
-        f"takes no longer than {takes.call_seconds_at_most:.1f} s"
+        f"takes no longer than {duration(takes.call_seconds_at_most)}"
     )
     machine = f"{duration(takes.machine_seconds.value)} of reading and decoding here"
     if takes.times_real_time is not None:
@@ -170,4 +170,5 @@ def _whole(number: float) -> str:
 
 
 def _money(amount: str) -> str:
-    return f"{float(amount):,.2f}" if float(amount) >= 1 else f"{float(amount):.4f}"
+    number = float(amount)
+    return f"{number:,.2f}" if number >= 1 else f"{number:.4f}" if number else "0"

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,12 +71,14 @@ class Stratum:
         weight_sum: the sum of their sizes.
         read: the places of those that are read.
         weights: the sizes of these.
+        largest: it holds those that were too large to be left to chance.
     """
 
     count: int
     weight_sum: float
     read: Places
     weights: Numbers
+    largest: bool = False
 
     @property
     def whole(self) -> bool:
@@ -99,7 +101,10 @@ def draw(
         return (_stratum(np.arange(len(sizes)), np.ones(len(sizes)), len(sizes), random),)
     filled = _filled(sizes)
     certain = _certain(filled, reads)
-    strata = [_stratum(np.flatnonzero(certain), filled, int(certain.sum()), random)] if certain.any() else []
+    strata = []
+    if certain.any():
+        largest = _stratum(np.flatnonzero(certain), filled, int(certain.sum()), random)
+        strata.append(replace(largest, largest=True))
     for members, own_reads in _stretches(filled, kinds, ~certain, reads - int(certain.sum())):
         strata.append(_stratum(members, filled, own_reads, random))
     return tuple(strata)

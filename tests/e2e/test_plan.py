@@ -72,13 +72,13 @@ def test_a_run_makes_the_planned_calls_and_then_there_are_none_left(way, serve, 
 
 
 def test_a_run_at_work_is_told_of_and_left_alone_and_after_a_kill_the_rest_is_planned(serve, tmp_path):
-    some_wavs(tmp_path / "in", 30, seconds=0.5)
-    service = serve(latency_ms=(80, 120))
-    arguments = ["--input", tmp_path / "in", "--output", tmp_path / "out", *settings(service, concurrency=2)]
-    assert value(planned(*arguments), "calls") == 30
-    process = start_apart(["run", *map(str, arguments)], tmp_path)
+    some_wavs(tmp_path / "in", 60, seconds=0.2)
+    arguments = ["--input", tmp_path / "in", "--output", tmp_path / "out", *settings(serve())]
+    assert value(planned(*arguments), "calls") == 60
+    slow = serve(latency_ms=(900, 1100))  # so slow that it is at work until it is killed
+    process = start_apart(["run", *map(str, arguments), *settings(slow, concurrency=2)], tmp_path)
     give_up_at = time.monotonic() + 60
-    while process.poll() is None and time.monotonic() < give_up_at and service.stats().billed < 6:
+    while process.poll() is None and time.monotonic() < give_up_at and slow.stats().billed < 4:
         time.sleep(0.01)
     made = beamscribe("plan", *arguments, "--json")
     assert process.poll() is None
@@ -86,12 +86,12 @@ def test_a_run_at_work_is_told_of_and_left_alone_and_after_a_kill_the_rest_is_pl
     assert ended(process).code == -signal.SIGKILL
     during = json.loads(made.stdout)
     assert (made.code, during["at_work"]["working"]) == (0, "yes")
-    assert 0 < value(during, "paid_before") < 30
+    assert 0 < value(during, "paid_before") < 60
 
     before = files_of(tmp_path / "out")
     rest = planned(*arguments)
     assert files_of(tmp_path / "out") == before
-    assert value(rest, "calls") + value(rest, "paid_before") == 30
+    assert value(rest, "calls") + value(rest, "paid_before") == 60
     assert value(rest, "calls") <= value(during, "calls")
     assert beamscribe("run", *arguments).code == 0
     assert records(tmp_path / "out")[-1]["billed_calls"] == value(rest, "calls")

@@ -67,7 +67,7 @@ def test_all_facts_are_told():
 def test_what_is_estimated_has_its_interval_and_its_sample():
     amounts = Amounts(**{each.name: ABOUT for each in fields(Amounts)})
     text = shown(plan_of(amounts=amounts, payload_is_exact=False, sample=Sample(50, 50, 9000, 3, 12, 7)))
-    assert "Estimated from 50 of 9,000 recordings (seed 7), the 3 largest among them" in text
+    assert "Estimated from 50 of 9,000 recordings (seed 7), 3 of them for their size" in text
     assert "tells no size of 12" in text
     assert "(3,600 to 10,800)" in text
     assert "(1 h to 3 h)" in text
