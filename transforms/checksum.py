@@ -147,10 +147,13 @@ class _Counted(io.RawIOBase):
 def read_error(name: str, error: OSError) -> RecordingError:
     """What a failed reading means for the recording of this name."""
     passing = error.errno not in _NAME_ERRNOS and not isinstance(error, IsADirectoryError)
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        advice = "Raise the limit (ulimit -n) or lower recognition.concurrency, and run the command again."
+    else:
+        advice = "Check the disk or share, and run the command again." if passing else "Check the name."
     return RecordingError(
         Stage.READ,
         READ_FAILED,
-        f"{name}: cannot be read ({error.strerror or error}). "
-        + ("Check the disk or share, and run the command again." if passing else "Check the name."),
+        f"{name}: cannot be read ({error.strerror or error}). {advice}",
         retryable=passing,
     )

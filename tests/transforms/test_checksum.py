@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import io
 import os
 
@@ -10,7 +11,7 @@ from blake3 import blake3
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.checksum import Checked, ChecksumReader
+from transforms.checksum import Checked, ChecksumReader, read_error
 from transforms.errors import RecordingError
 
 
@@ -111,3 +112,14 @@ def test_closing_closes_the_bytes():
     raw = io.BytesIO(b"abc")
     ChecksumReader(raw).close()
     assert raw.closed
+
+
+@pytest.mark.parametrize(
+    ("code", "advice", "passing"),
+    [(errno.EMFILE, "ulimit -n", True), (errno.EIO, "disk", True), (errno.ENAMETOOLONG, "name", False)],
+)
+def test_what_is_advised_fits_what_kept_a_recording_from_being_read(code, advice, passing):
+    error = read_error("a.wav", OSError(code, os.strerror(code)))
+    assert os.strerror(code) in error.message
+    assert (advice in error.message, error.retryable) == (True, passing)
+    assert ("disk" in error.message) is (code == errno.EIO)
