@@ -5,7 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.scoring import Comparison, Counts, bootstrap_interval, compare, words_of
+from pipeline.scoring import (
+    Comparison,
+    Counts,
+    bootstrap_interval,
+    compare,
+    expanded_tail,
+    student_t,
+    words_of,
+)
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=40)
 SENTENCES = st.lists(st.sampled_from(("a", "b", "cd", "广", "州", "คุ")), max_size=12)
@@ -116,7 +124,7 @@ def test_an_interval_lies_between_the_best_and_the_worst_recording(recordings):
     assert min(rates) - 1e-12 <= interval.low <= interval.high <= max(rates) + 1e-12
 
 
-@pytest.mark.parametrize("recordings", [40, 150])
+@pytest.mark.parametrize("recordings", [10, 40, 150])
 def test_intervals_hold_the_true_rate_in_at_least_90_of_100_studies(recordings):
     held = 0
     for seed in range(100):
@@ -127,6 +135,18 @@ def test_intervals_hold_the_true_rate_in_at_least_90_of_100_studies(recordings):
         interval = bootstrap_interval(errors, lengths, resamples=400)
         held += interval is not None and interval.low <= 0.2 <= interval.high
     assert 90 <= held < 100
+
+
+@pytest.mark.parametrize(
+    ("degrees", "quantile"), [(1, 12.706), (2, 4.303), (3, 3.182), (4, 2.776), (9, 2.262), (79, 1.990)]
+)
+def test_quantiles_of_student_are_those_of_the_tables(degrees, quantile):
+    assert student_t(0.975, degrees) == pytest.approx(quantile, rel=0.002)
+
+
+def test_tails_are_those_of_the_normal_distribution_where_there_are_many_recordings():
+    assert expanded_tail(0.025, 100_000) == pytest.approx(0.025, rel=1e-3)
+    assert expanded_tail(0.025, 10) < 0.01
 
 
 def test_equal_recordings_leave_no_doubt_and_one_alone_tells_nothing():

@@ -77,7 +77,8 @@ def test_the_normalization_and_what_was_left_out_are_stated(tmp_path):
     references = manifest(tmp_path, [("/a.wav", "hello", "", ""), ("/gone.wav", "x", "", "1")])
     text = " ".join(shown(output, references).split())
     for part in (
-        "Unicode NFKC", "bootstrap, seed 0", "References without a transcript: 1 (gone.wav channel 1).",
+        "Unicode NFKC", "(bootstrap, seed 0; widened for few).",
+        "References without a transcript: 1 (gone.wav channel 1).",
         "the manifest does not name: 1 (unasked.wav channel 0)", "all references",
     ):  # fmt: skip
         assert part in text
@@ -142,3 +143,11 @@ def test_after_a_kill_what_has_a_transcript_is_evaluated(serve, local_credential
     found = json.loads(shown(output, manifest(tmp_path, said), json=True))
     assert (found["transcribed"]["recordings"], found["transcribed"]["words"]["rate"]) == (3, 0.0)
     assert (found["missing"]["count"], found["all_references"]["words"]["deletions"]) == (12, 12)
+
+
+@pytest.mark.parametrize(("recordings", "told"), [(1, False), (4, True), (5, False)])
+def test_an_interval_of_few_recordings_is_said_to_be_too_narrow(recordings, told, tmp_path):
+    names = [f"/{number}.wav" for number in range(recordings)]
+    output = dataset(tmp_path, *(transcript_of(name) for name in names))
+    text = shown(output, manifest(tmp_path, [(name, "hello", "en", "") for name in names]))
+    assert ("Of less than 5 recordings it is too narrow." in " ".join(text.split())) is told
