@@ -75,7 +75,8 @@ def finished_recordings(output: str, retry_failed: RetryFailed) -> Iterator[tupl
             missing[row["audio_uri"], row["run_id"]] += row["failed_segments"]
     nothing = _Failures()
     transcribed = set()
-    for row in _rows(output, Table.TRANSCRIPTS, columns, ended - _that_may_lack_channels(records)):
+    lacking = {record["run_id"] for record in records if may_lack_channels(record)}
+    for row in _rows(output, Table.TRANSCRIPTS, columns, ended - lacking):
         uri, run_id = row["audio_uri"], row["run_id"]
         found = failed.get((uri, run_id), nothing)
         settled = not found.try_again and missing.get((uri, run_id), 0) == found.segments
@@ -147,13 +148,10 @@ def ended_among(records: Iterable[Mapping[str, Any]]) -> set[str]:
     }
 
 
-def _that_may_lack_channels(records: Iterable[Mapping[str, Any]]) -> set[str]:
-    """Stopped runs that split channels: of a channel that was never called for they wrote nothing."""
-    return {
-        record["run_id"]
-        for record in records
-        if record["exit_code"] == ExitCode.STOPPED and record["configuration"]["audio"]["channels"] == "split"
-    }
+def may_lack_channels(record: Mapping[str, Any]) -> bool:
+    """Whether a run was stopped that split channels: of one that it never called for it wrote nothing."""
+    split = record["configuration"].get("audio", {}).get("channels") == "split"
+    return split and record["exit_code"] == ExitCode.STOPPED
 
 
 def continues_a_run(output: str) -> bool:
@@ -187,6 +185,11 @@ def finish_settling(output: str, now: datetime) -> None:
             dataset_folder(output, "runs").put(f"{record['run_id']}.json", text.encode("utf-8"))
 
 
+def is_run_file(name: str) -> bool:
+    """Whether a file of ``runs/`` has a name that runs give to their records."""
+    return _RUN_FILE.fullmatch(name) is not None
+
+
 def _run_records(output: str) -> list[dict[str, Any]]:
     """What ``runs/`` holds, oldest first; files that are no records of runs are passed over."""
     folder = dataset_folder(output, "runs")
@@ -198,7 +201,7 @@ def _run_records(output: str) -> list[dict[str, Any]]:
             try:
                 record = json.load(file)
             except ValueError as error:
-                if not _RUN_FILE.fullmatch(name):
+                if not is_run_file(name):
                     continue
                 raise OutputError(
                     f"runs/{name}: cannot read what this run did ({error}). If the file is damaged, move it "

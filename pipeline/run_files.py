@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.finished import continues_the_last, ended_among
+from pipeline.finished import continues_the_last, ended_among, is_run_file
 from pipeline.standing_facts import Damage
 from pipeline.standing_runs import RunFacts
 from transforms.folders import OutputError, dataset_folder
@@ -44,7 +44,9 @@ def read_runs(output: str) -> Runs:
                 records.append(RunFacts.of_record(record))
                 told.append(record)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            damaged.append(Damage(f"runs/{name}", f"no record of a run: {type(error).__name__}: {error}"))
+            if is_run_file(name):
+                problem = f"no record of a run: {type(error).__name__}: {error}"
+                damaged.append(Damage(f"runs/{name}", problem))
     if damaged:
         # The next run stops at it, so nobody vouches for anything.
         return Runs(tuple(records), frozenset(), True, tuple(damaged))

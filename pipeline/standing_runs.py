@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import Any
 
+from pipeline.finished import may_lack_channels
 from pipeline.outcome import ExitCode
 from pipeline.prices import PriceTable
 from pipeline.run_record import RunCounts
@@ -20,7 +21,7 @@ class RunFacts:
     """What the record of a run says; ``counts`` is None unless it came to its end.
 
     Attributes:
-        split: whether it transcribed each channel for itself.
+        may_lack_channels: see `pipeline.finished.may_lack_channels`.
         state: its ``output.state``.
     """
 
@@ -32,13 +33,8 @@ class RunFacts:
     counts: RunCounts | None = None
     cost: str | None = None
     currency: str | None = None
-    split: bool = False
+    may_lack_channels: bool = False
     state: str | None = None
-
-    @property
-    def may_lack_channels(self) -> bool:
-        """Stopped while it split channels: of one that it never called for it wrote nothing."""
-        return self.split and self.exit_code == ExitCode.STOPPED
 
     @property
     def is_replacing(self) -> bool:
@@ -60,7 +56,7 @@ class RunFacts:
             counts=RunCounts(**told) if "files" in told else None,
             cost=record["cost"],
             currency=record["currency"],
-            split=configuration.get("audio", {}).get("channels") == "split",
+            may_lack_channels=may_lack_channels(record),
             state=configuration.get("output", {}).get("state"),
         )
 

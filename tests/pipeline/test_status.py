@@ -205,6 +205,13 @@ def test_a_damaged_part_is_named_and_the_others_are_counted(table, possible, out
     assert lost == 1
 
 
+def test_another_file_among_the_records_of_runs_is_passed_over_as_by_the_next_run(output):
+    before = read_status(str(output))
+    (output / "runs" / "notes.json").write_text("{", encoding="utf-8")
+    assert read_status(str(output)) == before
+    list(finished_recordings(str(output), "passing"))  # nor does it stop the next run
+
+
 def test_a_damaged_record_of_a_run_is_named_and_nobody_is_believed(output):
     (output / "runs" / f"{OLD}.json").write_text('{"run_id": "')
     found = read_status(str(output))
