@@ -24,6 +24,7 @@ from tests.e2e.sounds import chatter, write_wav
 from tests.pipeline.test_finished import partial, transcript_of, write
 from tests.pipeline.test_subtitles import parsed_srt, parsed_vtt
 from tests.transforms.dataset_samples import RATE, failure_of, utterance_of
+from tests.transforms.memory_files import MemoryStore
 from transforms.errors import UsageError
 from transforms.folders import LocalFolder, OutputError
 from transforms.parts import PartWriter, Rolling
@@ -439,3 +440,29 @@ def test_memory_holds_some_rows_and_one_recording_and_not_the_dataset(tmp_path, 
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[2] < 1.5 * peaks[1]
+
+
+def test_a_dataset_behind_a_uri_is_read_there_and_exported_to_one(tmp_path):
+    write(tmp_path, FIRST, [*whole("/a", "one", "two"), *whole("/b", "three")])
+    MemoryStore.files.clear()
+    for path in tmp_path.rglob("*.parquet"):
+        MemoryStore.files[f"memstore://data/{path.relative_to(tmp_path)}"] = path.read_bytes()
+    read = {*MemoryStore.files}
+    exported(tmp_path, "srt,txt,csv,jsonl")
+    for _ in range(2):
+        found, message = exported("memstore://data", "srt,txt,csv,jsonl")
+        assert found.files == {"srt": 2, "txt": 2, "jsonl": 1, "csv": 1}
+        assert "memstore://data/exports" in message
+    there = {
+        name.removeprefix("memstore://data/exports/"): content
+        for name, content in MemoryStore.files.items()
+        if name not in read
+    }
+    here = tmp_path / "exports"
+    assert there == {str(path.relative_to(here)): path.read_bytes() for path in here.rglob("*.*")}
+
+
+def test_a_file_uri_is_the_folder_that_it_names(tmp_path):
+    write(tmp_path, FIRST, whole("/a", "one"))
+    exported(tmp_path.as_uri(), "txt,csv", to=(tmp_path / "with space").as_uri())
+    assert {path.name for path in (tmp_path / "with space").iterdir()} == {"txt", "transcripts.csv"}

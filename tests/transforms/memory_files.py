@@ -64,3 +64,36 @@ class _Breaking(io.BytesIO):
         if self.tell():
             raise ConnectionResetError(104, "Connection reset by peer")
         return super().read(size)
+
+
+class MemoryStore(MemoryFiles):
+    """``memstore://``: an object store that can be written to; an object appears when it is closed."""
+
+    files: ClassVar[dict[str, bytes]] = {}
+
+    @classmethod
+    def scheme(cls):
+        return "memstore"
+
+    def open(self, path, mime_type="", compression_type="auto"):
+        if path not in self.files:
+            raise BeamIOError("Open failed", {path: FileNotFoundError(path)})
+        return io.BytesIO(self.files[path])
+
+    def create(self, path, mime_type="", compression_type="auto"):
+        return _Appearing(self.files, path)
+
+    def delete(self, paths):
+        for path in paths:
+            del self.files[path]
+
+
+class _Appearing(io.BytesIO):
+    def __init__(self, files, path):
+        super().__init__()
+        self._files, self._path = files, path
+
+    def close(self):
+        if not self.closed:
+            self._files[self._path] = self.getvalue()
+        super().close()
