@@ -53,6 +53,7 @@ pytestmark = pytest.mark.xdist_group("docs")
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 DOCS = ROOT / "docs"
+CHINESE = ROOT / "README.zh.md"
 PAGES = [README, ROOT / "CHANGELOG.md", *sorted(DOCS.glob("*.md"))]
 LOCAL = "127.0.0.1:8421"  # the local service in the documents; the tests' own takes its place
 MEDIA = "https://media.example.com/"  # recordings on the web; a server of the tests takes its place
@@ -257,13 +258,28 @@ def test_every_block_is_of_a_kind_that_is_tested() -> None:
         assert block.language or "python" not in block.text, f"{where}: say the language"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_chinese_readme_shows_the_same_commands_tables_and_links() -> None:
+    pages = [README, CHINESE]
+    english, chinese = ([(b.language, b.notes, b.text) for b in blocks_of(page)] for page in pages)
+    assert chinese == english
+    english, chinese = ([len(row) for row in rows_of(page, starting_with="")] for page in pages)
+    assert chinese == english
+    english, chinese = (re.findall(r"^#+", page.read_text("utf-8"), re.MULTILINE) for page in pages)
+    assert chinese == english
+    links = re.compile(r"\]\(([^)#\s]+)\)")
+    english, chinese = (sorted(links.findall(page.read_text("utf-8"))) for page in pages)
+    assert [link for link in chinese if link != README.name] == [
+        link for link in english if link != CHINESE.name
+    ]
+
+
+@pytest.mark.parametrize("page", [*PAGES, CHINESE], ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)\)", page.read_text("utf-8")):
         assert target.startswith("https://") or (page.parent / target).exists(), target
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [*PAGES, CHINESE], ids=lambda page: page.name)
 def test_names_in_the_text_exist(page: Path) -> None:
     text = page.read_text("utf-8")
     for section, key in re.findall(
@@ -371,29 +387,25 @@ def test_every_exit_code_is_explained() -> None:
 
 def test_costs_follow_from_the_prices() -> None:
     prices = load_prices()
-    rows = [row for row in rows_of(README, starting_with="") if re.fullmatch(r"\d+ s", row[0])]
-    assert rows
-    for length, calls, cost in rows:
+    page = DOCS / "cost.md"
+    for length, calls, cost in (
+        row for row in rows_of(page, starting_with="") if re.fullmatch(r"\d+ s", row[0])
+    ):
         calls_an_hour = 3600 / int(length.split()[0])
         assert int(calls) == round(calls_an_hour)
         assert cost == f"{float(prices.tiers[0].per_thousand_calls) * calls_an_hour / 1000:.3f}"
-    tiers = [row for row in rows_of(README, starting_with="") if row[0].startswith(("below", "more"))]
-    assert tiers == [
+    assert [row for row in rows_of(page, starting_with="") if row[0].startswith(("below", "more"))] == [
         ["more" if tier.calls_below is None else f"below {tier.calls_below:,}", str(tier.per_thousand_calls)]
         for tier in prices.tiers
     ]
-
-
-def test_the_page_on_cost_counts_with_the_prices() -> None:
-    prices = load_prices()
-    page = " ".join((DOCS / "cost.md").read_text("utf-8").split())
+    text = " ".join(page.read_text("utf-8").split())
     hour = float(prices.tiers[0].per_thousand_calls) * 3.6
-    assert f"{hour:.2f} divided by the mean length of a segment" in page
-    assert f"costs {hour / 59:.3f} in segments of 59 s and {hour / 5:.3f} in segments of 5 s" in page
+    assert f"{hour:.2f} divided by the mean length of a segment" in text
     first = prices.tiers[0].calls_below
     assert first is not None
-    assert f"{first:,} calls in one day cost less ({prices.cost(first).normalize():f})" in page
-    assert f"than {first - 1:,} ({prices.cost(first - 1)})" in page
+    assert f"{first:,} calls in one day cost less ({prices.cost(first).normalize():f})" in text
+    assert f"than {first - 1:,} ({prices.cost(first - 1)})" in text
+    assert f"CNY {hour / 59:.3f}" in " ".join(README.read_text("utf-8").split())
 
 
 def test_every_requirement_has_its_line() -> None:
