@@ -148,10 +148,14 @@ def ended_among(records: Iterable[Mapping[str, Any]]) -> set[str]:
     }
 
 
+def has_split(record: Mapping[str, Any]) -> bool:
+    """Whether a run transcribed each channel for itself."""
+    return bool(record["configuration"].get("audio", {}).get("channels") == "split")
+
+
 def may_lack_channels(record: Mapping[str, Any]) -> bool:
     """Whether a run was stopped that split channels: of one that it never called for it wrote nothing."""
-    split = record["configuration"].get("audio", {}).get("channels") == "split"
-    return split and record["exit_code"] == ExitCode.STOPPED
+    return has_split(record) and record["exit_code"] == ExitCode.STOPPED
 
 
 def continues_a_run(output: str) -> bool:

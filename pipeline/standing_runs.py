@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import Any
 
-from pipeline.finished import may_lack_channels
+from pipeline.finished import has_split, may_lack_channels
 from pipeline.outcome import ExitCode
 from pipeline.prices import PriceTable
 from pipeline.run_record import RunCounts
@@ -21,6 +21,7 @@ class RunFacts:
     """What the record of a run says; ``counts`` is None unless it came to its end.
 
     Attributes:
+        split: whether it transcribed each channel for itself.
         may_lack_channels: see `pipeline.finished.may_lack_channels`.
         state: its ``output.state``.
     """
@@ -33,6 +34,7 @@ class RunFacts:
     counts: RunCounts | None = None
     cost: str | None = None
     currency: str | None = None
+    split: bool = False
     may_lack_channels: bool = False
     state: str | None = None
 
@@ -56,6 +58,7 @@ class RunFacts:
             counts=RunCounts(**told) if "files" in told else None,
             cost=record["cost"],
             currency=record["currency"],
+            split=has_split(record),
             may_lack_channels=may_lack_channels(record),
             state=configuration.get("output", {}).get("state"),
         )
