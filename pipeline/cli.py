@@ -6,6 +6,7 @@ Each command imports what it needs when it runs: Beam takes seconds to import, a
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -16,6 +17,7 @@ import typer
 from rich.console import Console
 
 from pipeline.logs import quiet
+from pipeline.outcome import ExitCode
 from pipeline.outcome import exit_code_of
 from pipeline.shared_arguments import (
     TAKES_PATTERNS,
@@ -49,10 +51,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     share_with_arrow(os.environ)
     try:
-        app(own, prog_name="beamscribe", obj=beam_flags)
+        try:
+            app(own, prog_name="beamscribe", obj=beam_flags)
+        finally:
+            if sys.stdout is not None:  # it may have been closed by whoever started this
+                sys.stdout.flush()
     except BeamscribeError as error:
         say(str(error), style="bold red")
         sys.exit(exit_code_of(error))
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT) or error.filename is not None:
+            raise
+        _throw_away_what_is_left()
+        say(
+            f"What this command prints could not be written ({error.strerror}): free some space, run it again."
+        )
+        sys.exit(ExitCode.STOPPED)
+
+
+def _throw_away_what_is_left() -> None:
+    """Of what was to be printed, which Python would try once more at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def _print_anything() -> None:

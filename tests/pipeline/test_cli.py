@@ -90,6 +90,18 @@ def test_a_command_takes_memory_from_one_allocator(monkeypatch):
     assert ran.stderr.splitlines()[-1] == "system"
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_under_what_is_printed_ends_in_a_sentence():
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(
+            [sys.executable, "-m", "pipeline", "run", "--print-config"],
+            cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert ran.returncode == ExitCode.STOPPED
+    assert ran.stderr.startswith("What this command prints could not be written (No space left on device)")
+    assert "Traceback" not in ran.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
