@@ -17,8 +17,7 @@ import typer
 from rich.console import Console
 
 from pipeline.logs import quiet
-from pipeline.outcome import ExitCode
-from pipeline.outcome import exit_code_of
+from pipeline.outcome import ExitCode, exit_code_of
 from pipeline.shared_arguments import (
     TAKES_PATTERNS,
     ConfigFile,
@@ -63,9 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT) or error.filename is not None:
             raise
         _throw_away_what_is_left()
-        say(
-            f"What this command prints could not be written ({error.strerror}): free some space, run it again."
-        )
+        say(f"What this command prints could not be written ({error.strerror}): free some space.")
         sys.exit(ExitCode.STOPPED)
 
 
