@@ -1,7 +1,8 @@
-"""Time and peak memory of ``export`` and ``evaluate``: 10,000 recordings beside 100,000.
+"""Time and peak memory of ``export``, ``evaluate`` and ``report``: 10,000 recordings beside 100,000.
 
 Each recording has six segments of 40 words; two in a hundred have failed. The reference is
-the same command on a tenth of the recordings: what streams takes as much memory.
+the same command on a tenth of the recordings: what streams takes as much memory. The files of
+the recordings are not there, so the report has no sound.
 
     python -m benchmarks.reading [--quick]
 """
@@ -37,12 +38,14 @@ def measure(recordings: int) -> Mapping[str, Watched]:
         tables = watched("export", str(output), "--format", "jsonl,csv")
         subtitles = watched("export", str(output), "--format", "srt")
         evaluated = watched("evaluate", str(output), "--references", str(references), "--json")
+        page = watched("report", str(output))
+        assert (output / "report.html").stat().st_size > 10_000, "the report is written"
         lines = (output / "exports" / "transcripts.jsonl").read_bytes().count(b"\n")
         files = sum(1 for _ in (output / "exports" / "srt").iterdir())
     found = json.loads(evaluated.printed)["transcribed"]
     assert lines == files == found["recordings"] > 0.9 * recordings, "every recording is read"
     assert found["words"]["rate"] == 1 / 40, "one word of forty differs"
-    return {"export jsonl,csv": tables, "export srt": subtitles, "evaluate": evaluated}
+    return {"export jsonl,csv": tables, "export srt": subtitles, "evaluate": evaluated, "report": page}
 
 
 def main() -> None:

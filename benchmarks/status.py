@@ -37,6 +37,7 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 SEGMENTS, WORDS, PART_ROWS = 6, 40, 4800
 SEGMENT_MS = 12_000
 SPOKEN = " ".join(f"word{place}" for place in range(WORDS))
+STARTED_US = 1_767_225_600_000_000  # when the run that has ended began
 FAILED_SHARE, KILLED_SHARE = 0.02, 0.01
 # A small process starts it: the memory of whoever starts a process counts as its own at first.
 _WATCH = """
@@ -97,6 +98,7 @@ def _rows(table: Table, run_id: str, numbers: np.ndarray, rows_each: int) -> pa.
         "end_ms": None if table is Table.FAILURES else starts_ms + SEGMENT_MS,
         "duration_ms": [SEGMENTS * SEGMENT_MS] * count,
         "text": [SPOKEN if table is Table.SEGMENTS else " ".join([SPOKEN] * SEGMENTS)] * count,
+        "recognized_at": STARTED_US + np.arange(count) * 40_000,
         "words": [_words(index) for index in range(rows_each)] * len(numbers),
         "segments": [SEGMENTS] * count,
         "retryable": [bool(number % 2) for number in numbers],

@@ -45,11 +45,16 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A labelled line across the plot; ``at`` in percent from the top, or from the left if ``upright``."""
+    """A labelled line across the plot; ``at`` in percent from the top, or from the left if ``upright``.
+
+    Attributes:
+        before: whether the label of an upright line stands to its left.
+    """
 
     at: float
     label: str
     upright: bool = False
+    before: bool = True
 
 
 @dataclass(frozen=True, slots=True)

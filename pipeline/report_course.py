@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 
 from pipeline import page_text
@@ -18,11 +19,13 @@ from pipeline.charts import (
     up_ticks,
 )
 from pipeline.report_facts import Share
+from transforms.latency import STEPS_PER_OCTAVE, from_ms, percentile_ms
 
 MOST_COLUMNS = 60
 """Columns of a chart over time: on a phone each is as wide as a thin line."""
 
 _LABELS = 6
+_LABEL_ROOM = 20.0  # of a chart on a phone, in percent
 
 
 def lengths_chart(lengths: Sequence[tuple[int, int]], limit_seconds: float) -> Chart:
@@ -60,6 +63,7 @@ def rate_chart(
     answered: Sequence[float],
     throttled: Sequence[float],
     step_seconds: float,
+    seconds: float,
     started_at: datetime,
     quota: float,
 ) -> Chart:
@@ -69,6 +73,7 @@ def rate_chart(
         answered: calls that were answered in each step; the last may be shorter.
         throttled: calls that were refused for frequency in each step.
         step_seconds: how long a step is.
+        seconds: from the start to the last thing that is known of.
         started_at: when the first one begins.
         quota: calls a second that the run was allowed to make.
     """
@@ -89,11 +94,12 @@ def rate_chart(
     ticks = [
         (at / whole, "start" if not at else page_text.duration(at)) for at in range(0, int(whole) + 1, step)
     ]
-    average = sum(answered) / whole
+    average = sum(answered) / seconds
     return Chart(
         summary=(
             f"Answers a second from {started_at.astimezone(timezone.utc):%H:%M} UTC on: "
-            f"{page_text.count(round(average, 2))} on average, of {quota:g} allowed."
+            f"{page_text.count(round(average, 2))} on average, {page_text.percent(average / quota)} of the "
+            f"{quota:g} that the quota allows."
         ),
         unit="calls a second",
         bars=columns(layers, tips, top),
@@ -118,3 +124,44 @@ def laid_out(parts: Sequence[tuple[str, float, str]]) -> tuple[Share, ...]:
         Share(name, texts[name], left, width, looks[name], page_text.percent(value / whole))
         for name, value, left, width in shares(there)
     )
+
+
+def latency_chart(calls: Mapping[int, int]) -> Chart:
+    """How long answered calls took, in the steps of `transforms.latency`.
+
+    Args:
+        calls: how many there are by step; some.
+    """
+    first, last = min(calls), max(calls)
+    steps = range(first, last + 1)
+    counts = [calls.get(step, 0) for step in steps]
+    names = [f"{_ms(from_ms(step))} to {_ms(from_ms(step + 1))}" for step in steps]
+    top, y_ticks = up_ticks(max(counts))
+    tips = [f"{name}: {page_text.many(found, 'call')}" for name, found in zip(names, counts, strict=True)]
+    every = max(1, -(-len(steps) // _LABELS))
+    percentiles = {percent: percentile_ms(calls, percent) or 0.0 for percent in (50, 95, 99)}
+    told = ", ".join(f"{percent} % within {_ms(ms)}" for percent, ms in percentiles.items())
+
+    def across(ms: float) -> float:
+        return 100 * (STEPS_PER_OCTAVE * math.log2(max(1.0, ms)) - first) / len(steps)
+
+    median, slow = across(percentiles[50]), across(percentiles[95])
+    return Chart(
+        summary=f"Of {page_text.many(sum(counts), 'answered call')} {told}.",
+        unit="calls",
+        bars=columns([Layer("calls", counts)], tips, top),
+        x_ticks=across_ticks(
+            (number / len(steps), _ms(from_ms(first + number))) for number in range(0, len(steps) + 1, every)
+        ),
+        y_ticks=y_ticks,
+        limits=(
+            Limit(median, "50 %", upright=True, before=median > _LABEL_ROOM),
+            Limit(slow, "95 %", upright=True, before=slow > 100 - _LABEL_ROOM),
+        ),
+        heads=("Time", "Calls"),
+        rows=tuple((name, page_text.count(found)) for name, found in zip(names, counts, strict=True)),
+    )
+
+
+def _ms(milliseconds: float) -> str:
+    return page_text.duration(milliseconds / 1000)

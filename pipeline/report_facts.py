@@ -76,7 +76,6 @@ class ListedRecording:
     """A row of the longest or slowest recordings."""
 
     name: str
-    address: str
     status: str
     cells: tuple[str, ...]
 
@@ -106,7 +105,6 @@ class Course:
     rate: Chart | None
     latency: Chart | None = None
     times: tuple[Share, ...] = ()
-    times_note: str = ""
     missing: tuple[str, ...] = ()
 
 

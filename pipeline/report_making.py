@@ -78,8 +78,8 @@ def make_report(
         course=course,
         lengths=lengths_chart(lengths, limit_seconds) if lengths else None,
         lengths_facts=tuple(_length_facts(rows, status, limit_seconds)),
-        longest=tuple(_listed(each) for each in rows.longest(MOST_LISTED)),
-        slowest=tuple(_listed(each) for each in rows.slowest(MOST_LISTED)),
+        longest=tuple(_listed(each, "length", "segments", "calls") for each in rows.longest(MOST_LISTED)),
+        slowest=tuple(_listed(each, "answered in", "length", "calls") for each in rows.slowest(MOST_LISTED)),
         runs=run_rows(runs.records, status.at_work, "" if course is None else course.run_id),
         runs_left=max(0, len(runs.records) - MOST_RUNS),
         shown=tuple(maker.shown(picks, rows)),
@@ -213,15 +213,14 @@ def _length_facts(rows: ReportRows, status: DatasetStatus, limit_seconds: float)
     yield Fact("Segments", page_text.count(answered), f"at the limit as much sound would fit into {least:,}")
 
 
-def _listed(figures: RecordingFigures) -> ListedRecording:
+def _listed(figures: RecordingFigures, *columns: str) -> ListedRecording:
+    """A recording with some of its figures."""
+    texts = {
+        "length": page_text.duration(figures.duration_ms / 1000),
+        "segments": page_text.count(figures.segments),
+        "calls": page_text.count(figures.calls),
+        "answered in": page_text.duration(figures.span_seconds),
+    }
     return ListedRecording(
-        name_of(figures.audio_uri),
-        shown_address(figures.audio_uri),
-        figures.status,
-        (
-            page_text.duration(figures.duration_ms / 1000),
-            page_text.count(figures.segments),
-            page_text.count(figures.calls),
-            page_text.duration(figures.span_seconds) if figures.span_seconds else "–",
-        ),
+        name_of(figures.audio_uri), figures.status, tuple(texts[column] for column in columns)
     )

@@ -104,25 +104,24 @@ def windows_of(channel: ChannelExport, duration_ms: int, seconds_left: float) ->
     if duration_ms <= min(WHOLE_MS, seconds_left * 1000):
         return [Window(0, duration_ms, True, "The whole recording")]
     windows = [Window(0, duration_ms, False, "The whole recording")]
-    for number, (before, after) in _cuts(channel):
+    for before, after in _cuts(channel):
         start = max(0, before.spoken.end_ms - AROUND_MS)
         end = min(duration_ms, max(after.spoken.start_ms, before.spoken.end_ms) + AROUND_MS)
         end = min(end, start + 6 * AROUND_MS)  # behind a long silence
         seconds_left -= (end - start) / 1000
         if seconds_left < 0:
             break
-        windows.append(Window(start, end, True, f"Around the cut before segment {number}"))
+        windows.append(Window(start, end, True, f"Around the end of segment {before.spoken.segment_index}"))
     return windows
 
 
-def _cuts(channel: ChannelExport) -> list[tuple[int, tuple[SegmentFound, SegmentFound]]]:
-    """Some of a channel's cuts, evenly spread: the number of the segment behind, and both sides."""
+def _cuts(channel: ChannelExport) -> list[tuple[SegmentFound, SegmentFound]]:
+    """Some of a channel's cuts, evenly spread: the segments at both sides."""
     pairs = list(zip(channel.segments[:-1], channel.segments[1:], strict=True))
-    numbered = [(after.spoken.segment_index, (before, after)) for before, after in pairs]
-    if len(numbered) <= MOST_CUTS:
-        return numbered
-    last = len(numbered) - 1
-    return [numbered[round(step * last / (MOST_CUTS - 1))] for step in range(MOST_CUTS)]
+    if len(pairs) <= MOST_CUTS:
+        return pairs
+    last = len(pairs) - 1
+    return [pairs[round(step * last / (MOST_CUTS - 1))] for step in range(MOST_CUTS)]
 
 
 def bands_of(channel: ChannelExport, window: Window) -> tuple[Band, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -9,10 +10,12 @@ from typing import Any
 from pipeline import page_text
 from pipeline.charts import time_step
 from pipeline.outcome import ExitCode
-from pipeline.report_course import MOST_COLUMNS, rate_chart
+from pipeline.report_course import MOST_COLUMNS, laid_out, latency_chart, rate_chart
 from pipeline.report_facts import Course, Fact, RunRow
 from pipeline.standing_facts import AtWork, Working
 from pipeline.standing_runs import RunFacts
+from pipeline.timeline import Timeline
+from transforms.reading import Reading
 
 MOST_RUNS = 20
 """Runs in the table, the newest."""
@@ -26,7 +29,7 @@ END_WORDS: Mapping[int, str] = {
 """How a run ended, by its exit code."""
 _NO_TIMELINE = (
     "Latencies and where the time went: the record of this run has no timeline. It was made by an earlier "
-    "release, was killed, or goes on."
+    "release, or ended before anything was counted."
 )
 
 
@@ -98,7 +101,7 @@ def course_of(
     last_answer_us: int | None,
     answers: Callable[[int, int], Sequence[tuple[int, int]]],
 ) -> Course:
-    """How a run went, as far as its record and the times of its answers tell.
+    """How a run went, as far as its timeline tells, or else the times of its answers.
 
     Args:
         run: the run.
@@ -108,6 +111,9 @@ def course_of(
     """
     recognition = record.get("configuration", {}).get("recognition", {})
     quota = float(recognition.get("requests_per_second", 25))
+    timeline = timeline_of(record)
+    if timeline is not None:
+        return _course_of_timeline(run, timeline, quota)
     started_us = microseconds(run.started_at)
     facts = tuple(_run_facts(run, quota))
     if started_us is None or last_answer_us is None or last_answer_us < started_us:
@@ -118,8 +124,56 @@ def course_of(
     answered = [0.0] * int(seconds // step + 1)
     for number, found in answers(started_us, step * 1_000_000):
         answered[number] = float(found)
-    rate = rate_chart(answered, [0.0] * len(answered), step, datetime.fromisoformat(run.started_at), quota)
+    started_at = datetime.fromisoformat(run.started_at)
+    rate = rate_chart(answered, [0.0] * len(answered), step, seconds, started_at, quota)
     return Course(run.run_id, facts, rate, missing=(_NO_TIMELINE,))
+
+
+def timeline_of(record: Mapping[str, Any]) -> Timeline | None:
+    """The timeline in the record of a run; None where it has none that can be shown."""
+    try:
+        timeline = Timeline.of_json(record["timeline"])
+        datetime.fromisoformat(timeline.started_at)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+    return timeline if timeline.buckets and timeline.seconds > 0 else None
+
+
+def _course_of_timeline(run: RunFacts, timeline: Timeline, quota: float) -> Course:
+    totals = timeline.totals
+    facts = _run_facts(run, quota)
+    if totals.call_ms:
+        in_flight = page_text.count(round(totals.call_ms / 1000 / timeline.seconds, 1))
+        facts.append(Fact("In flight", in_flight, "calls on average"))
+    joined = math.ceil(len(timeline.buckets) / MOST_COLUMNS)
+    starts = range(0, len(timeline.buckets), joined)
+    pieces = [timeline.buckets[start : start + joined] for start in starts]
+    rate = rate_chart(
+        [sum(each.calls_answered for each in piece) for piece in pieces],
+        [sum(each.calls_throttled for each in piece) for piece in pieces],
+        joined * timeline.bucket_seconds,
+        timeline.seconds,
+        datetime.fromisoformat(timeline.started_at),
+        quota,
+    )
+    missing = () if totals.latency else ("Latencies: no call of this run was answered.",)
+    return Course(
+        run.run_id,
+        tuple(facts),
+        rate,
+        latency=latency_chart(totals.latency) if totals.latency else None,
+        times=laid_out([(name, ms, page_text.duration(ms / 1000)) for name, ms in _times(totals)]),
+        missing=missing,
+    )
+
+
+def _times(totals: Reading) -> tuple[tuple[str, int], ...]:
+    return (
+        ("calls, from sending to the answer", totals.call_ms),
+        ("decoding and cutting", totals.decode_ms),
+        ("waiting for the quota", totals.quota_wait_ms),
+        ("pausing before a repeat", totals.pause_ms),
+    )
 
 
 def _run_facts(run: RunFacts, quota: float) -> list[Fact]:

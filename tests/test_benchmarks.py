@@ -37,7 +37,7 @@ ROWS = {
     "memory": ["wav: 2 x 5 min (reference)", "wav: 4 x 5 min"],
     "plan_sample": ["log-normal", "no sizes known"],
     "rate": ["one call at a time (reference)", "the job, 48 calls"],
-    "reading": ["export jsonl,csv", "export srt", "evaluate"],
+    "reading": ["export jsonl,csv", "export srt", "evaluate", "report"],
     "record_cost": ["recorded before it is handed on"],
     "rerun": ["       300 ", "     3,000 "],
     "short_files": [kind.name for kind in FORMATS],

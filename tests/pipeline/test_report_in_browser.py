@@ -56,10 +56,11 @@ PLAYED = """new Promise(resolve => {
 
 
 @pytest.fixture
-def page(corpus: Path) -> Path:  # noqa: F811
+def page(corpus: Path, tmp_path: Path) -> Path:  # noqa: F811
     arguments = ("--recording=long.wav", "--recording=two.wav", "--recording=\\xff.wav")
-    assert beamscribe("report", corpus, *arguments).code == 0
-    return corpus / "report.html"
+    page = tmp_path / "page.html"
+    assert beamscribe("report", corpus, f"--to={page}", *arguments).code == 0
+    return page
 
 
 @pytest.fixture

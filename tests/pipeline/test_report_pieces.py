@@ -42,7 +42,7 @@ def test_of_a_long_one_the_sound_round_some_cuts_is_heard():
     assert all(cut.is_heard for cut in cuts)
     first = cuts[0]
     assert (first.start_ms, first.end_ms) == (minute - 500 - AROUND_MS, minute + AROUND_MS)
-    assert cuts[-1].title.endswith("segment 29")
+    assert cuts[-1].title.endswith("segment 28")
 
 
 def test_sound_stops_when_the_room_is_used_up():

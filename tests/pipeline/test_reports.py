@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from html.parser import HTMLParser
@@ -15,8 +16,9 @@ import pytest
 import soundfile
 from rich.console import Console
 
-from pipeline.export_names import export_stem
 from pipeline.reports import MOST_NAMED, ReportArguments, report
+from pipeline.service.server import LocalService
+from pipeline.service.settings import TEST_SECRET_ID, TEST_SECRET_KEY, ServiceSettings
 from tests.e2e.command import beamscribe, rows, settings
 from tests.e2e.sounds import chatter, write_wav
 from tests.pipeline.test_finished import partial, transcript_of, write
@@ -24,7 +26,7 @@ from tests.transforms.dataset_samples import RATE, failure_of, utterance_of
 
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=timezone.utc)
 LOADING = ("src", "href", "data", "action", "poster", "srcset")
-VOID = {"meta", "link", "br", "img", "input"}
+VOID = {"meta", "link", "br", "img", "input", "wbr"}
 HOSTILE = "</script><script>alert(1)</script>\"'><img src=x onerror=alert(2)>&amp;\u202egnp"
 
 
@@ -71,28 +73,40 @@ def parsed(file: Path) -> Page:
 
 
 def reported(output: Path | str, **arguments: object) -> tuple[Page, str]:
-    said = io.StringIO()
-    report(ReportArguments(str(output), **arguments), Console(file=said, width=80), NOW)
-    return parsed(Path(arguments.get("to") or f"{output}/report.html")), said.getvalue()
+    """The page, written beside the dataset, and what was printed."""
+    said, page = io.StringIO(), Path(output).parent / "page.html"
+    report(ReportArguments(str(output), str(page), **arguments), Console(file=said, width=80), NOW)
+    return parsed(page), said.getvalue()
 
 
-@pytest.fixture
-def corpus(serve, local_credentials, tmp_path: Path) -> Path:
-    """Four recordings and a broken one, transcribed by the local service."""
-    heard = tmp_path / "in"
-    heard.mkdir()
-    write_wav(heard / "short.wav", chatter(1, 1))
-    write_wav(heard / "long.wav", chatter(7, 2))
-    write_wav(Path(os.fsdecode(os.fsencode(heard) + b"/\xff.wav")), chatter(2, 3))
-    stereo = np.stack([chatter(3, 8), chatter(3, 9)], axis=1)
-    soundfile.write(heard / "two.wav", stereo, RATE)
-    (heard / "broken.wav").write_bytes(b"no sound")
+def transcribed(folder: Path, service: LocalService, heard: dict[bytes, np.ndarray]) -> Path:
+    """A dataset of these recordings and a broken one, each of their channels cut at 3 s."""
+    (folder / "in").mkdir()
+    for name, samples in heard.items():
+        soundfile.write(os.fsencode(folder / "in") + b"/" + name, samples, RATE, format="WAV")
+    (folder / "in" / "broken.wav").write_bytes(b"no sound")
     ended = beamscribe(
-        "run", f"--input={heard}", f"--output={tmp_path / 'out'}",
-        *settings(serve(), audio__channels="split", segmentation__max_seconds=3),
+        "run", f"--input={folder / 'in'}", f"--output={folder / 'out'}",
+        *settings(service, audio__channels="split", segmentation__max_seconds=3),
     )  # fmt: skip
     assert ended.code == 3
-    return tmp_path / "out"
+    return folder / "out"
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Four recordings and a broken one, transcribed by the local service; no test changes them."""
+    heard = {
+        b"short.wav": chatter(1, 1),
+        b"long.wav": chatter(7, 2),
+        b"\xff.wav": chatter(2, 3),
+        b"two.wav": np.stack([chatter(3, 8), chatter(3, 9)], axis=1),
+    }
+    with pytest.MonkeyPatch.context() as patch, LocalService(ServiceSettings()) as service:
+        patch.setenv("TENCENTCLOUD_SECRET_ID", TEST_SECRET_ID)
+        patch.setenv("TENCENTCLOUD_SECRET_KEY", TEST_SECRET_KEY)
+        patch.delenv("TENCENTCLOUD_TOKEN", raising=False)
+        yield transcribed(tmp_path_factory.mktemp("corpus"), service, heard)
 
 
 def test_the_page_shows_what_the_dataset_holds(corpus):
@@ -131,8 +145,11 @@ def test_each_channel_is_shown_and_a_name_of_any_bytes_is_found(corpus):
     assert "Channel 1" in page.text
 
 
-def test_without_its_file_or_with_another_a_recording_has_its_rows_and_a_note(corpus):
-    heard = corpus.parent / "in"
+def test_without_its_file_or_with_another_a_recording_has_its_rows_and_a_note(
+    serve, local_credentials, tmp_path
+):
+    corpus = transcribed(tmp_path, serve(), {b"short.wav": chatter(1, 1), b"long.wav": chatter(7, 2)})
+    heard = tmp_path / "in"
     (heard / "short.wav").unlink()
     write_wav(heard / "long.wav", chatter(7, 99))
     page, said = reported(corpus, recordings=("short.wav", "long.wav"))
@@ -177,18 +194,19 @@ def test_the_page_is_one_file_that_may_load_nothing(corpus):
 
 
 def test_names_and_texts_of_strangers_stay_text(tmp_path):
+    output = tmp_path / "out"
     uri = f"/in/{HOSTILE}.wav"
     said = utterance_of(uri, 0, text=HOSTILE)
     bad = failure_of(f"{uri}.bad")
     write(
-        tmp_path, "20260101T000000Z-00000001",
+        output, "20260101T000000Z-00000001",
         [said, transcript_of(uri, text=HOSTILE, recording_id=HOSTILE), type(bad)(**{
             **{name: getattr(bad, name) for name in bad.__slots__}, "code": HOSTILE, "message": HOSTILE,
         })],
     )  # fmt: skip
     manifest = tmp_path / "references.jsonl"
     manifest.write_text(json.dumps({"audio": uri, "reference": HOSTILE, "language": HOSTILE}))
-    page, printed = reported(tmp_path, references=str(manifest))
+    page, printed = reported(output, references=str(manifest))
     assert len(page.of("script")) == 1
     assert page.of("img") == []
     assert "\u202e" not in page.text + printed
@@ -197,11 +215,11 @@ def test_names_and_texts_of_strangers_stay_text(tmp_path):
 
 
 def test_a_dataset_without_runs_or_rows_has_a_report_too(tmp_path):
-    write(tmp_path, "20260101T000000Z-00000001", [])
-    page, _ = reported(tmp_path)
+    write(tmp_path / "out", "20260101T000000Z-00000001", [])
+    page, _ = reported(tmp_path / "out")
     assert "No recording has a row yet." in page.text
-    write(tmp_path, "20260101T000000Z-00000001", [utterance_of("/in/a.wav")])
-    page, said = reported(tmp_path)
+    write(tmp_path / "out", "20260101T000000Z-00000001", [utterance_of("/in/a.wav")])
+    page, said = reported(tmp_path / "out")
     assert "0 of 1 recording are transcribed" not in page.text
     assert "unfinished" in page.text
     assert "a.wav (the longest)" in said
@@ -209,10 +227,10 @@ def test_a_dataset_without_runs_or_rows_has_a_report_too(tmp_path):
 
 def test_rows_of_an_older_run_count_only_where_no_newer_ones_are(tmp_path):
     old, new = "20260101T000000Z-00000001", "20260102T000000Z-00000002"
-    write(tmp_path, old, [utterance_of("/in/a.wav", n, text="old") for n in range(3)])
-    write(tmp_path, new, [utterance_of("/in/a.wav", n, text="new", end=2 * RATE) for n in range(2)])
-    write(tmp_path, new, [partial("/in/a.wav", 1)])
-    page, _ = reported(tmp_path)
+    write(tmp_path / "out", old, [utterance_of("/in/a.wav", n, text="old") for n in range(3)])
+    write(tmp_path / "out", new, [utterance_of("/in/a.wav", n, text="new", end=2 * RATE) for n in range(2)])
+    write(tmp_path / "out", new, [partial("/in/a.wav", 1)])
+    page, _ = reported(tmp_path / "out")
     assert "0 to 2 s 1 2 to 4 s 2" in page.text
     shown = page.text.rpartition("To see and hear")[2].split()
     assert ("new" in shown, "old" in shown) == (True, False)
@@ -221,6 +239,8 @@ def test_rows_of_an_older_run_count_only_where_no_newer_ones_are(tmp_path):
 def test_the_report_goes_where_it_is_told(corpus, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "pages").mkdir()
+    assert beamscribe("report", corpus).code == 0
+    (corpus / "report.html").rename(tmp_path / "default.html")
     assert beamscribe("report", corpus, "--to", "pages/one.html").code == 0
     assert (tmp_path / "pages" / "one.html").exists()
     assert sorted(path.name for path in (tmp_path / "pages").iterdir()) == ["one.html"]
@@ -248,10 +268,3 @@ def test_wrong_arguments_are_named_with_the_nearest_valid_choice(corpus, argumen
 def test_what_is_no_dataset_has_no_report(tmp_path):
     ended = beamscribe("report", tmp_path / "none")
     assert (ended.code, "does not exist" in ended.stderr) == (2, True)
-
-
-def test_the_exports_of_a_dataset_do_not_mind_the_report(corpus):
-    reported(corpus)
-    assert beamscribe("export", corpus, "--format", "txt").code == 3
-    (uri,) = {row["audio_uri"] for row in rows(corpus, "transcripts") if "short" in row["audio_uri"]}
-    assert (corpus / "exports" / "txt" / f"{export_stem(uri, 0)}.txt").exists()
