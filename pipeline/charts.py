@@ -64,6 +64,7 @@ class Chart:
     Attributes:
         summary: what it shows, in a sentence.
         unit: of the vertical axis.
+        legend: names of what stands on each other, and how each looks; none where that is one thing.
         heads: of the table's columns.
         rows: of the table.
     """
@@ -74,6 +75,7 @@ class Chart:
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
     limits: tuple[Limit, ...] = ()
+    legend: tuple[tuple[str, str], ...] = ()
     heads: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = field(default=(), repr=False)
 

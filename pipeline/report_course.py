@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from pipeline import page_text
@@ -59,59 +60,62 @@ def lengths_chart(lengths: Sequence[tuple[int, int]], limit_seconds: float) -> C
     )
 
 
-def rate_chart(
-    answered: Sequence[float],
-    throttled: Sequence[float],
-    step_seconds: float,
-    seconds: float,
-    started_at: datetime,
-    quota: float,
-) -> Chart:
-    """Calls a second over time, against the quota.
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """What came in steps of time.
 
-    Args:
-        answered: calls that were answered in each step; the last may be shorter.
-        throttled: calls that were refused for frequency in each step.
-        step_seconds: how long a step is.
+    Attributes:
+        what: is counted, such as ``Calls``.
+        fine: of it, in each step.
+        refused: calls that were refused for frequency, likewise.
+        step_seconds: how long a step is; the last may be shorter.
         seconds: from the start to the last thing that is known of.
-        started_at: when the first one begins.
-        quota: calls a second that the run was allowed to make.
+        started_at: when the first step begins.
     """
+
+    what: str
+    fine: Sequence[float]
+    refused: Sequence[float]
+    step_seconds: float
+    seconds: float
+    started_at: datetime
+
+
+def rate_chart(pace: Pace, quota: float) -> Chart:
+    """How much came a second over time, against the quota of calls a second."""
     layers = [
-        Layer("answered", [value / step_seconds for value in answered]),
-        Layer("refused", [value / step_seconds for value in throttled], "other"),
+        Layer("answered", [value / pace.step_seconds for value in pace.fine]),
+        Layer("refused for frequency", [value / pace.step_seconds for value in pace.refused], "other"),
     ]
-    highest = max(quota, *(a + b for a, b in zip(layers[0].values, layers[1].values, strict=True)))
-    top, y_ticks = up_ticks(highest)
-    begins = [number * step_seconds for number in range(len(answered))]
-    tips = [
-        f"{page_text.duration(begin)} in: {page_text.count(round(fine, 2))} answers a second"
-        + (f", {page_text.count(round(bad, 2))} refused" if bad else "")
-        for begin, fine, bad in zip(begins, *(layer.values for layer in layers), strict=True)
+    rates = list(zip(layers[0].values, layers[1].values, strict=True))
+    top, y_ticks = up_ticks(max(quota, *map(sum, rates)))
+    begins = [page_text.duration(number * pace.step_seconds) for number in range(len(rates))]
+    rows = [
+        (begin, page_text.count(round(fine, 2)), page_text.count(round(refused, 2)))
+        for begin, (fine, refused) in zip(begins, rates, strict=True)
     ]
-    whole = len(answered) * step_seconds
-    step = time_step(whole, _LABELS)
-    ticks = [
-        (at / whole, "start" if not at else page_text.duration(at)) for at in range(0, int(whole) + 1, step)
-    ]
-    average = sum(answered) / seconds
+    whole = len(rates) * pace.step_seconds
+    places = range(0, int(whole) + 1, time_step(whole, _LABELS))
+    average = (sum(pace.fine) + sum(pace.refused)) / pace.seconds
     return Chart(
         summary=(
-            f"Answers a second from {started_at.astimezone(timezone.utc):%H:%M} UTC on: "
+            f"{pace.what} a second from {pace.started_at.astimezone(timezone.utc):%H:%M} UTC on: "
             f"{page_text.count(round(average, 2))} on average, {page_text.percent(average / quota)} of the "
             f"{quota:g} that the quota allows."
         ),
-        unit="calls a second",
-        bars=columns(layers, tips, top),
-        x_ticks=across_ticks(ticks),
+        unit=f"{pace.what.lower()} a second",
+        bars=columns(layers, [_tip(*row) for row in rows], top),
+        x_ticks=across_ticks((at / whole, page_text.duration(at) if at else "start") for at in places),
         y_ticks=y_ticks,
         limits=(Limit(100 - 100 * quota / top, f"quota {quota:g}/s"),),
-        heads=("From", "Answers a second", "Refused a second"),
-        rows=tuple(
-            (page_text.duration(begin), page_text.count(round(fine, 2)), page_text.count(round(bad, 2)))
-            for begin, fine, bad in zip(begins, *(layer.values for layer in layers), strict=True)
-        ),
+        legend=tuple((layer.name, layer.kind) for layer in layers) if any(pace.refused) else (),
+        heads=("From", f"{pace.what} a second", "Refused a second"),
+        rows=tuple(rows),
     )
+
+
+def _tip(begin: str, fine: str, refused: str) -> str:
+    return f"{begin} in: {fine} a second" + (f", {refused} refused" if refused != "0" else "")
 
 
 def laid_out(parts: Sequence[tuple[str, float, str]]) -> tuple[Share, ...]:

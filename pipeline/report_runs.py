@@ -10,7 +10,7 @@ from typing import Any
 from pipeline import page_text
 from pipeline.charts import time_step
 from pipeline.outcome import ExitCode
-from pipeline.report_course import MOST_COLUMNS, laid_out, latency_chart, rate_chart
+from pipeline.report_course import MOST_COLUMNS, Pace, laid_out, latency_chart, rate_chart
 from pipeline.report_facts import Course, Fact, RunRow
 from pipeline.standing_facts import AtWork, Working
 from pipeline.standing_runs import RunFacts
@@ -125,7 +125,7 @@ def course_of(
     for number, found in answers(started_us, step * 1_000_000):
         answered[number] = float(found)
     started_at = datetime.fromisoformat(run.started_at)
-    rate = rate_chart(answered, [0.0] * len(answered), step, seconds, started_at, quota)
+    rate = rate_chart(Pace("Answers", answered, [0.0] * len(answered), step, seconds, started_at), quota)
     return Course(run.run_id, facts, rate, missing=(_NO_TIMELINE,))
 
 
@@ -148,19 +148,22 @@ def _course_of_timeline(run: RunFacts, timeline: Timeline, quota: float) -> Cour
     joined = math.ceil(len(timeline.buckets) / MOST_COLUMNS)
     starts = range(0, len(timeline.buckets), joined)
     pieces = [timeline.buckets[start : start + joined] for start in starts]
-    rate = rate_chart(
-        [sum(each.calls_answered for each in piece) for piece in pieces],
-        [sum(each.calls_throttled for each in piece) for piece in pieces],
+    refused = [sum(each.calls_throttled for each in piece) for piece in pieces]
+    # The quota counts calls as they start; a refusal comes at once, nearly always in the same piece.
+    made = [sum(each.calls_started for each in piece) for piece in pieces]
+    pace = Pace(
+        "Calls",
+        [max(0, calls - bad) for calls, bad in zip(made, refused, strict=True)],
+        refused,
         joined * timeline.bucket_seconds,
         timeline.seconds,
         datetime.fromisoformat(timeline.started_at),
-        quota,
     )
     missing = () if totals.latency else ("Latencies: no call of this run was answered.",)
     return Course(
         run.run_id,
         tuple(facts),
-        rate,
+        rate_chart(pace, quota),
         latency=latency_chart(totals.latency) if totals.latency else None,
         times=laid_out([(name, ms, page_text.duration(ms / 1000)) for name, ms in _times(totals)]),
         missing=missing,

@@ -5,7 +5,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from pipeline.report_course import laid_out, latency_chart, lengths_chart, rate_chart
+from pipeline.report_course import Pace, laid_out, latency_chart, lengths_chart, rate_chart
 from pipeline.report_runs import MOST_RUNS, chosen_run, course_of, microseconds, run_rows, timeline_of
 from pipeline.run_record import RunCounts
 from pipeline.standing_facts import AtWork, Working
@@ -72,7 +72,7 @@ def test_answers_from_before_a_run_are_none_of_it():
 
 def test_a_timeline_tells_rate_latency_and_where_the_time_went():
     busy = Reading(
-        calls_answered=8, calls_throttled=2, call_ms=4000, decode_ms=1000, quota_wait_ms=5000,
+        calls_started=10, calls_throttled=2, call_ms=4000, decode_ms=1000, quota_wait_ms=5000,
         latency={step_of(500): 8},
     )  # fmt: skip
     course = course_of(RUN, record(told((2.0, busy), (4.0, Reading())).as_json()), None, nothing)
@@ -89,7 +89,7 @@ def test_a_timeline_tells_rate_latency_and_where_the_time_went():
 
 
 def test_a_long_run_has_columns_of_several_buckets():
-    course = course_of(RUN, record(told((300.0, Reading(calls_answered=300))).as_json()), None, nothing)
+    course = course_of(RUN, record(told((300.0, Reading(calls_started=300))).as_json()), None, nothing)
     assert course.rate is not None
     assert [row[1] for row in course.rate.rows] == ["1"] * 60
 
@@ -134,7 +134,10 @@ def test_lengths_stand_against_the_limit():
 
 def test_the_quota_is_in_the_picture_whatever_the_rate():
     begun = datetime(2026, 1, 1, tzinfo=timezone.utc)
-    chart = rate_chart([0.0, 2.0], [0.0, 9.0], 1, 2.0, begun, 4.0)
+    chart = rate_chart(Pace("Calls", [0.0, 2.0], [0.0, 9.0], 1, 2.0, begun), 4.0)
+    assert "5.5 on average" in chart.summary
+    assert [name for name, _ in chart.legend] == ["answered", "refused for frequency"]
+    assert rate_chart(Pace("Calls", [1.0], [0.0], 1, 1.0, begun), 4.0).legend == ()
     assert chart.limits[0].at >= 0
     assert min(bar.top for bar in chart.bars) >= 0
     assert {bar.kind for bar in chart.bars} == {"main", "other"}

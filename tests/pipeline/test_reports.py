@@ -115,7 +115,8 @@ def test_the_page_shows_what_the_dataset_holds(corpus):
     assert "1 failure of 1 recording" in page.text
     assert "NotAudio" in page.text
     assert "limit is 3 s" in page.text
-    assert "Answers a second from" in page.text
+    assert "Calls a second from" in page.text
+    assert "Where the time went" in page.text
     for row in rows(corpus, "segments"):
         if "long.wav" in row["audio_uri"]:
             assert row["text"] in page.text.replace("  ", " ")
