@@ -28,11 +28,12 @@ _PER_SECOND = 200
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much there is to transcribe, and with how many calls in flight at most."""
+    """How much there is to transcribe, how many calls in flight at most, and whether sound is kept."""
 
     recordings: int
     segments_each: int
     concurrency: int = 48
+    include_audio: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,9 @@ MANY = Size(3000, 1)
 # Few calls in flight, so that ten segments are as many at once as hours of them.
 MINUTES = Size(1, 10, concurrency=8)
 HOURS = Size(1, 244, concurrency=8)
+# The same twice, without and with the sound of the segments in the dataset.
+SOUNDLESS = Size(600, 1)
+SOUNDING = Size(600, 1, include_audio=True)
 
 
 def measure(size: Size, payloads: Payloads, *, workers: int = 1) -> Memory:
@@ -95,6 +99,7 @@ def measure(size: Size, payloads: Payloads, *, workers: int = 1) -> Memory:
                 "segmentation.max_seconds": float(SEGMENT_SECONDS),
                 # Made sound is no speech; sent as a whole, its segments are as long as they may be.
                 "segmentation.skip_silence": "false",
+                "output.include_audio": str(size.include_audio).lower(),
             }
             job = run_job(Path(folder, "in"), Path(folder, "out"), settings, _beam_flags(workers))
             stats = service.stats()
@@ -130,9 +135,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="see that it works")
     parser.add_argument("--payloads", choices=("wav", "ogg-opus", "both"), default="both")
+    parser.add_argument("--include-audio", action="store_true", help="what keeping their sound takes")
     given = parser.parse_args(arguments)
     if given.quick:
         report([(measure(Size(2, 5), WAV), measure(Size(4, 5), WAV))])
+        return
+    if given.include_audio:
+        report([(measure(SOUNDLESS, WAV), measure(SOUNDING, WAV))])
         return
     kinds = [kind for kind in (WAV, OPUS) if given.payloads in (kind.name, "both")]
     sizes = [(FEW, MANY), (MINUTES, HOURS)]
@@ -149,9 +158,10 @@ def _rows(reference: Memory, compared: Memory) -> Iterator[tuple[str, ...]]:
     for memory, label in ((reference, " (reference)"), (compared, "")):
         size = memory.size
         minutes = size.segments_each * SEGMENT_SECONDS / 60
+        sound = ", with sound" if size.include_audio else ""
         high_water_bytes = memory.peak.high_water_bytes
         yield (
-            f"{memory.payloads.name}: {size.recordings} x {minutes:.0f} min{label}",
+            f"{memory.payloads.name}: {size.recordings} x {minutes:.0f} min{sound}{label}",
             str(memory.calls),
             f"{memory.per_second:.0f}/s",
             str(memory.max_in_flight),
