@@ -118,6 +118,8 @@ def _named(names: Sequence[str], rows: ReportRows) -> list[Pick]:
     """
     picks: dict[str, Pick] = {}
     for name in names:
+        if not name:
+            raise UsageError("--recording is empty: is a variable of the shell not set?")
         found = rows.named(name) or rows.named(audio_uri_of(locate(name)))
         if not found:
             raise UsageError(
@@ -179,8 +181,12 @@ def _facts(status: DatasetStatus) -> Iterator[Fact]:
     recordings, sound, spent = status.recordings, status.sound, status.spending
     whole = recordings.complete + recordings.empty
     yield Fact("Transcribed", page_text.count(whole), f"of {page_text.many(recordings.known, 'recording')}")
-    speech = sound.speech_seconds / sound.channel_seconds if sound.channel_seconds else 0.0
-    yield Fact("Audio", page_text.duration(sound.audio_seconds), f"{page_text.percent(speech)} of it speech")
+    if sound.channel_seconds or not sound.begun_seconds:
+        speech = sound.speech_seconds / (sound.channel_seconds or 1.0)
+        told = page_text.duration(sound.audio_seconds), f"{page_text.percent(speech)} of it speech"
+    else:
+        told = page_text.duration(sound.begun_seconds), "in segments that are answered"
+    yield Fact("Audio", *told)
     yield Fact("Segments", page_text.count(status.segments.answered), "answered")
     reused = f", {page_text.many(spent.reused_answers, 'answer')} reused" if spent.reused_answers else ""
     calls = page_text.count(spent.calls + spent.billed_uncounted)

@@ -13,7 +13,16 @@ from pipeline.export_choice import ChannelExport, RecordingExport
 from pipeline.export_rows import recording_of_rows
 from pipeline.plain import name_of, shown_address
 from pipeline.report_facts import Fact, Panel, Shown
-from pipeline.report_pieces import MOST_LINES, Strip, Window, bands_of, lines_of, part_of, windows_of
+from pipeline.report_pieces import (
+    MOST_LINES,
+    Strip,
+    Window,
+    as_far_as,
+    bands_of,
+    lines_of,
+    part_of,
+    windows_of,
+)
 from pipeline.report_rows import RecordingFigures, ReportRows
 from pipeline.report_sound import AUDIO_TYPE, ChannelSound, Listener, SoundGoneError, Wanted
 from pipeline.waveforms import outline, peaks_of
@@ -99,6 +108,7 @@ class PanelMaker:
         sound = sounds.get(channel.channel)
         windows: list[Window] = []
         if sound is not None:
+            channel = as_far_as(channel, sound.duration_ms)
             windows = windows_of(channel, sound.duration_ms, self._seconds_left)
             note = self._note(windows)
         lines = lines_of(channel, windows)

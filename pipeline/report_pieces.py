@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.export_choice import ChannelExport, SegmentFound
 from pipeline.subtitle_pieces import pieces_of
@@ -91,6 +91,14 @@ class TextLine:
     is_heard: bool
     pieces: tuple[TextPiece, ...]
     attempts: int = 1
+
+
+def as_far_as(channel: ChannelExport, duration_ms: int) -> ChannelExport:
+    """A channel with all that is missing of it: of an unfinished one also what lies behind its answers."""
+    reached_ms = max((each.spoken.end_ms for each in channel.segments), default=0)
+    if not channel.is_unfinished or reached_ms >= duration_ms:
+        return channel
+    return replace(channel, gaps_ms=(*channel.gaps_ms, (reached_ms, duration_ms)))
 
 
 def windows_of(channel: ChannelExport, duration_ms: int, seconds_left: float) -> list[Window]:

@@ -29,7 +29,7 @@ END_WORDS: Mapping[int, str] = {
 """How a run ended, by its exit code."""
 _NO_TIMELINE = (
     "Latencies and where the time went: the record of this run has no timeline. It was made by an earlier "
-    "release, or ended before anything was counted."
+    "release, or has not been saved yet."
 )
 
 

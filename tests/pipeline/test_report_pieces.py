@@ -6,6 +6,7 @@ from pipeline.report_pieces import (
     MOST_CUTS,
     WHOLE_MS,
     Window,
+    as_far_as,
     bands_of,
     lines_of,
     part_of,
@@ -70,3 +71,11 @@ def test_words_have_times_only_where_they_can_be_heard():
     assert (first.is_heard, gap.number, gap.is_heard) == (False, None, True)
     assert [piece.start_ms for piece in second.pieces] == [None, None]
     assert (empty.number, empty.pieces) == (2, ())
+
+
+def test_of_an_unfinished_recording_the_rest_is_missing_not_silent():
+    found = segment(0, 0, 1000)
+    unfinished = ChannelExport(0, {"segments": None}, (found,))
+    assert as_far_as(unfinished, 9000).gaps_ms == ((1000, 9000),)
+    assert as_far_as(unfinished, 1000).gaps_ms == ()
+    assert as_far_as(channel(found), 9000).gaps_ms == ()

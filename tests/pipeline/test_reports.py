@@ -253,6 +253,7 @@ def test_the_report_goes_where_it_is_told(corpus, tmp_path, monkeypatch):
         (["--to", "{out}"], "--to {out}: expected a file, such as {out}/report.html."),
         (["--to", "{out}/segments/x.html"], "lies in segments/ of the dataset"),
         (["--recording", "lung.wav"], "Did you mean {in}/long.wav?"),
+        (["--recording", ""], "--recording is empty"),
         (["--run", "2026"], "Did you mean 20"),
         (["--recording=a"] * (MOST_NAMED + 1), f"expected {MOST_NAMED} at most"),
         (["--references", "{out}/none.csv"], "none.csv"),
