@@ -70,7 +70,7 @@ def test_every_way_of_running_gives_the_same_rows_and_keeps_rate_and_concurrency
     assert stats.max_in_flight <= CONCURRENCY
     # Calls that left in different seconds may arrive in one.
     assert stats.max_in_second <= RATE + 1
-    assert stats.refused.get("RequestLimitExceeded", 0) <= 1
+    assert stats.refused.get("RequestLimitExceeded", 0) <= RECORDINGS // 10
     assert stats.billed == RECORDINGS
     [record] = records(tmp_path / "out")
     assert (record["files"], record["segments"]) == (RECORDINGS + 1, RECORDINGS)
