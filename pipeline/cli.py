@@ -7,10 +7,10 @@ Each command imports what it needs when it runs: Beam takes seconds to import, a
 from __future__ import annotations
 
 import errno
-import io
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -18,6 +18,7 @@ from rich.console import Console
 
 from pipeline.logs import quiet
 from pipeline.outcome import ExitCode, exit_code_of
+from pipeline.plain import shown_message
 from pipeline.shared_arguments import (
     TAKES_PATTERNS,
     ConfigFile,
@@ -26,8 +27,8 @@ from pipeline.shared_arguments import (
     PrintConfig,
     Settings,
     Shared,
-    say,
 )
+from pipeline.streams import drop_what_is_left, prepare_streams, print_out, say
 
 app = typer.Typer(
     add_completion=False,
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     What follows ``--`` goes to Beam unchanged.
     """
-    _print_anything()
+    prepare_streams()
     own, beam_flags = split_at_dashes(sys.argv[1:] if arguments is None else arguments)
     quiet()
     from transforms.errors import BeamscribeError
@@ -53,31 +54,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         try:
             app(own, prog_name="beamscribe", obj=beam_flags)
         finally:
-            if sys.stdout is not None:  # it may have been closed by whoever started this
-                sys.stdout.flush()
+            sys.stdout.flush()
     except BeamscribeError as error:
-        say(str(error), style="bold red")
+        say(shown_message(str(error)), style="bold red")
         sys.exit(exit_code_of(error))
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT) or error.filename is not None:
             raise
-        _throw_away_what_is_left()
+        drop_what_is_left()
         say(f"What this command prints could not be written ({error.strerror}): free some space.")
         sys.exit(ExitCode.STOPPED)
-
-
-def _throw_away_what_is_left() -> None:
-    """Of what was to be printed, which Python would try once more at its end."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
-
-
-def _print_anything() -> None:
-    """What a terminal cannot show is escaped: a run does not fail because of how it is shown."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
 
 
 def split_at_dashes(arguments: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
@@ -117,7 +103,7 @@ def run(
 
     with watchers(WatchOptions(json_log, quiet_run)) as watcher:
         record = run_job(Request(loaded, sources, output, context.obj), watcher=watcher)
-    show_run(Console(), output, record)
+    print_out(partial(show_run, output=output, record=record))
     raise typer.Exit(record.exit_code or 0)
 
 

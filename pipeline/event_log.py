@@ -1,7 +1,8 @@
 """``--json-log``: what a run does, a JSON object a line, for schedulers and monitors.
 
 Names and meanings are documented in docs/watching.md. No line holds a secret: the
-configuration has none, and is told by its digest alone.
+configuration has none, and is told by its digest alone; addresses are told without
+password and query.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from enum import Enum
 from typing import TextIO
 
 from pipeline.config import Config
 from pipeline.outcome import ExitCode
+from pipeline.plain import shown_address, shown_message
 from pipeline.progress import Progress, Rhythm
 from pipeline.run_record import RunRecord
 from transforms.addresses import display_name
@@ -65,11 +67,11 @@ class EventLog:
 
     def failed(self, note: FailureNote) -> None:
         """See `Watcher`."""
-        self._write(Event.FAILURE, **asdict(note))
+        self._write(Event.FAILURE, **asdict(replace(note, audio_uri=shown_address(note.audio_uri))))
 
     def stopping(self, reason: StopReason) -> None:
         """See `Watcher`."""
-        self._write(Event.STOPPING, **asdict(reason))
+        self._write(Event.STOPPING, code=reason.code, message=shown_message(reason.message))
 
     def progress(self, progress: Progress) -> None:
         """See `Watcher`."""
@@ -93,7 +95,7 @@ class EventLog:
 
     def broke(self, code: ExitCode, error: str) -> None:
         """The command ended by an error, before the run began or in its midst."""
-        self._write(Event.RUN_ENDED, exit_code=int(code), stopped=error)
+        self._write(Event.RUN_ENDED, exit_code=int(code), stopped=shown_message(error))
 
     def _write_progress(self, progress: Progress) -> None:
         left = progress.seconds_left

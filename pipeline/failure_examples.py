@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from heapq import merge
 from itertools import islice, zip_longest
 
-from pipeline.plain import shown_address
+from pipeline.plain import shown_address, shown_message
 from pipeline.standing_facts import Example
 
 EXAMPLES = 3
@@ -35,7 +35,7 @@ class ExamplePicker:
     def add(self, code: str, failure: Example) -> None:
         """Take a failure, its address as it is in the row; passwords and queries are left out."""
         address = shown_address(failure.audio_uri)
-        message = failure.message.replace(failure.audio_uri, address)
+        message = shown_message(failure.message, failure.audio_uri)
         shapes = self._codes.setdefault(code, {})
         kind = _VARYING.sub("#", message.replace(address, "@").replace(failure.name, "@"))
         shape = shapes.setdefault(kind if kind in shapes or len(shapes) < _MOST_SHAPES else "", _Shape())

@@ -21,7 +21,7 @@ from pipeline.job import max_calls_of
 from pipeline.job_settings import Places, cutting_of
 from pipeline.outcome import ExitCode
 from pipeline.payload_meter import PayloadMeter
-from pipeline.plain import name_of, shown_address
+from pipeline.plain import name_of, shown_address, shown_message
 from pipeline.plan_contents import Contents
 from pipeline.plan_counting import ContentsCounter
 from pipeline.plan_facts import FailedCode, FailedRecording, Plan, Recordings, Sample
@@ -238,12 +238,11 @@ def _no_mark(url: str, limits: ReadLimits) -> Mark | None:
 
 
 def _told(failure: Failure) -> FailedRecording:
-    address = shown_address(failure.audio_uri)
     return FailedRecording(
         code=failure.code,
         name=name_of(failure.audio_uri),
-        audio_uri=address,
+        audio_uri=shown_address(failure.audio_uri),
         stage=failure.stage.value,
-        message=failure.message.replace(failure.audio_uri, address),
+        message=shown_message(failure.message, failure.audio_uri),
         retryable=failure.retryable,
     )

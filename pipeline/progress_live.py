@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -73,15 +73,22 @@ class LiveDisplay:
 @contextmanager
 def shown(console: Console) -> Iterator[LiveDisplay]:
     """A display on a terminal; what is logged meanwhile goes above it."""
-    with Live(console=console, auto_refresh=False, redirect_stdout=False) as live:
-        handlers = [each for each in logging.getLogger().handlers if isinstance(each, logging.StreamHandler)]
-        before = [(handler, handler.setStream(sys.stderr)) for handler in handlers]
-        try:
-            yield LiveDisplay(live)
-        finally:
-            for handler, stream in before:
-                if stream is not None:
-                    handler.setStream(stream)
+    live = Live(console=console, auto_refresh=False, redirect_stdout=False)
+    try:
+        live.start()
+    except OSError:  # the terminal has gone; the run needs none
+        yield LiveDisplay(live)
+        return
+    handlers = [each for each in logging.getLogger().handlers if isinstance(each, logging.StreamHandler)]
+    before = [(handler, handler.setStream(sys.stderr)) for handler in handlers]
+    try:
+        yield LiveDisplay(live)
+    finally:
+        for handler, stream in before:
+            if stream is not None:
+                handler.setStream(stream)
+        with suppress(OSError):
+            live.stop()
 
 
 def frame_of(

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
+
+from pipeline.streams import say
 
 if TYPE_CHECKING:
     from pipeline.config import Config
@@ -85,8 +86,3 @@ class Shared:
                 "PATTERN, each name with an --input of its own; put a pattern in quotation marks, or the "
                 "shell expands it."
             )
-
-
-def say(text: str, *, style: str | None = None) -> None:
-    """Print a message to standard error, as it is."""
-    Console(stderr=True).print(text, style=style, markup=False, highlight=False, soft_wrap=True)

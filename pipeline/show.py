@@ -10,7 +10,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from pipeline.failure_text import show_indented, show_places
-from pipeline.plain import name_of, plain, shown_address
+from pipeline.plain import name_of, plain, shown_message
 from pipeline.run_record import RunRecord
 from transforms.addresses import display_name
 from transforms.folders import dataset_folder
@@ -33,7 +33,8 @@ def show_run(console: Console, output: str, record: RunRecord) -> None:
     _show_failures(console, failures)
     _show_counts(console, record)
     if record.stopped:
-        console.print(f"Stopped before the end. {record.stopped}", style="bold", markup=False, soft_wrap=True)
+        stopped = plain(f"Stopped before the end. {record.stopped}")
+        console.print(stopped, style="bold", markup=False, soft_wrap=True)
     console.print(f"The dataset is in {display_name(output)}", markup=False, soft_wrap=True)
 
 
@@ -52,7 +53,7 @@ def _failure(row: dict[str, object]) -> tuple[str, str]:
     uri, segment = str(row["audio_uri"]), row["segment_index"]
     part = "" if segment is None else f", segment {segment}"
     place = f"{_name(row)}{part} ({row['stage']}): {row['code']}"
-    return place, str(row["message"]).replace(uri, shown_address(uri))
+    return place, shown_message(str(row["message"]), uri)
 
 
 def _show_rows(console: Console, title: str, heads: Sequence[str], rows: Iterator[tuple[str, ...]]) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from rich.console import Console
 
@@ -21,6 +23,8 @@ from transforms.addresses import display_name
 from transforms.errors import UsageError
 
 STANDARD_ERROR = "-"
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,16 @@ def _event_log(path: str | None, stack: ExitStack) -> EventLog | None:
             f"--json-log {display_name(path)} cannot be written: {error}. Name a file in a folder that "
             "exists, or - for standard error."
         ) from error
-    return EventLog(stack.enter_context(file), utc_now)
+    stack.callback(_close, file)
+    return EventLog(file, utc_now)
+
+
+def _close(file: TextIO) -> None:
+    """Close a log; on a full disk its last events are lost, and the run ends as it ended."""
+    try:
+        file.close()
+    except OSError as error:
+        _log.warning("--json-log %s lacks events: %s", display_name(file.name), error)
 
 
 def _display(stack: ExitStack) -> Watcher:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing
@@ -27,6 +29,22 @@ _REDIRECTS = 5
 _REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 _PASSING_STATUSES = frozenset({408, 425, 429})
 _CONNECT_SECONDS = 10.0
+_QUERY = re.compile(r"\?.*")
+
+
+class _WithoutQueries(logging.Filter):
+    """Takes the signature out of what urllib3 logs, as when it repeats a download."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(
+                _QUERY.sub("?...", each) if isinstance(each, str) else each for each in record.args
+            )
+        return True
+
+
+for _logger in ("urllib3.connectionpool", "urllib3.util.retry"):
+    logging.getLogger(_logger).addFilter(_WithoutQueries())
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +114,7 @@ def _http_blocks(url: str, limits: ReadLimits, clock: Callable[[], float]) -> Ge
             raise _too_slow(url, limits) from error
         raise _failed(
             DOWNLOAD_FAILED,
-            f"{url}: the download broke off ({error}). Check network and proxy, and run the command again.",
+            f"{url}: the download broke off ({cause}). Check network and proxy, and run the command again.",
             retryable=True,
         ) from error
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 
 from pipeline.config import Config
 from pipeline.event_log import EventLog, digest_of
@@ -64,3 +65,13 @@ def test_the_digest_of_a_configuration_is_that_of_its_values():
     same = Config.model_validate({"output": {"progress_seconds": 10}})
     assert digest_of(CONFIG) == digest_of(same)
     assert digest_of(CONFIG) != digest_of(Config())
+
+
+def test_no_event_holds_the_password_or_signature_of_an_address():
+    log, stream = log_of()
+    address = "http://user:hunter2@h/a.wav?sig=TOPSECRET"
+    log.failed(replace(NOTE, audio_uri=address))
+    log.stopping(replace(REASON, message=f"all refused, as {address}."))
+    log.broke(ExitCode.USAGE, f"UsageError: m.csv: {address} is asked for twice")
+    assert stream.getvalue().count("http://***@h/a.wav?...") == 3
+    assert not any(secret in stream.getvalue() for secret in ("hunter2", "TOPSECRET"))

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import errno
 import io
 import json
+from pathlib import Path
 
 import pytest
 
@@ -70,3 +72,39 @@ def test_an_error_ends_the_log_and_is_passed_on(error, code, tmp_path):
     [end] = [json.loads(line) for line in path.read_text().splitlines()]
     assert (end["event"], end["exit_code"]) == ("run_ended", code)
     assert type(error).__name__ in end["stopped"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_log_on_a_full_disk_does_not_fail_the_run_and_is_said(caplog):
+    told_by(WatchOptions(json_log="/dev/full", quiet=True))
+    assert "--json-log /dev/full lacks events" in caplog.text
+
+
+def test_a_terminal_that_has_gone_does_not_fail_the_run(monkeypatch):
+    class Gone(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+        def write(self, _: str) -> int:
+            raise OSError(errno.EIO, "gone")
+
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setattr(watch_options.sys, "stderr", Gone())
+    told_by(WatchOptions())
+
+
+def test_a_terminal_that_goes_meanwhile_does_not_fail_the_run(monkeypatch):
+    class Going(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+        def write(self, text: str) -> int:
+            if "Transcribing" in self.getvalue():
+                raise OSError(errno.EIO, "gone")
+            return super().write(text)
+
+    terminal = Going()
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setattr(watch_options.sys, "stderr", terminal)
+    told_by(WatchOptions())
+    assert "Transcribing" in terminal.getvalue()

@@ -220,3 +220,18 @@ def test_headers_that_drip_in_end_with_the_time_of_the_whole():
         done.set()
         dripping.join()
     assert (raised.value.code, raised.value.retryable) == ("DownloadFailed", True)
+
+
+def test_neither_the_message_of_a_refused_connection_nor_a_log_holds_more_of_the_signature(
+    monkeypatch, caplog
+):
+    monkeypatch.setattr("urllib3.util.retry.time.sleep", lambda _: None)
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{nobody.getsockname()[1]}/a.wav?Signature=TOPSECRET"
+        with caplog.at_level("DEBUG"):
+            error = failure(None, url)
+    assert "the download broke off" in error.message
+    assert "TOPSECRET" not in error.message.replace(url, "")
+    assert "Retrying" in caplog.text
+    assert "TOPSECRET" not in caplog.text
