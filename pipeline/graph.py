@@ -7,7 +7,7 @@ from pathlib import Path
 
 import apache_beam as beam
 
-from transforms.assemble import AssembleTranscripts
+from transforms.assemble import AssembleInStage
 from transforms.cut_settings import CutSettings
 from transforms.find import FindRecordings
 from transforms.known import Skipping
@@ -36,18 +36,13 @@ class Job:
 def build(pipeline: beam.Pipeline, job: Job) -> None:
     """Wire the whole job into a pipeline.
 
-    From the found recordings to the written segments is one fused stage: audio is
-    made and used up in it. Only addresses go in, and only texts come out.
+    From the found recordings to the written segments and transcripts is one fused stage:
+    audio is made and used up in it. Only addresses go in, and only failures come out.
     """
     recordings = pipeline | "Find recordings" >> FindRecordings(job.sources, job.skipping, job.coordination)
     cut = recordings | "Normalize and cut" >> NormalizeAndCut(job.cutting)
-    heard = cut.segments | "Recognize" >> Recognize(job.recognition)
-    whole = {
-        "extents": cut.extents,
-        "utterances": heard.utterances,
-        "failures": heard.failures,
-        "unanswered": heard.unanswered,
-    } | "Assemble transcripts" >> AssembleTranscripts()
+    heard = cut.pieces | "Recognize" >> Recognize(job.recognition)
+    whole = heard.pieces | "Assemble transcripts" >> AssembleInStage()
     failures = (cut.failures, heard.failures, whole.failures) | "Gather failures" >> beam.Flatten()
 
     for label, records, table in (

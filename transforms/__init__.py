@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from transforms.assemble import Assembled as Assembled
+    from transforms.assemble import AssembleInStage as AssembleInStage
     from transforms.assemble import AssembleTranscripts as AssembleTranscripts
     from transforms.client import ClientSettings as ClientSettings
     from transforms.cut_settings import CutSettings as CutSettings
@@ -59,10 +60,11 @@ if TYPE_CHECKING:
     from transforms.segmenting import NormalizeAndCut as NormalizeAndCut
     from transforms.stopping import StopReason as StopReason
     from transforms.stopping import StopSignal as StopSignal
+    from transforms.transcript import Piece as Piece
     from transforms.write import WriteRows as WriteRows
 
 _PUBLIC = {
-    "assemble": "Assembled AssembleTranscripts",
+    "assemble": "Assembled AssembleInStage AssembleTranscripts",
     "client": "ClientSettings",
     "cut_settings": "CutSettings",
     "engines": "EngineChoice",
@@ -84,6 +86,7 @@ _PUBLIC = {
     "schemas": "Table schema_of",
     "segmenting": "CutRecordings NormalizeAndCut",
     "stopping": "StopReason StopSignal",
+    "transcript": "Piece",
     "write": "WriteRows",
 }
 _MODULES = {name: module for module, names in _PUBLIC.items() for name in names.split()}

@@ -9,6 +9,7 @@ from pathlib import Path
 import apache_beam as beam
 from apache_beam.pvalue import PBegin, PCollection
 
+import transforms.coders  # noqa: F401 - registers the coder of what crosses the shuffle
 from transforms.beam_counts import count
 from transforms.known import Skipping, Standing
 from transforms.listing import Sources, list_recordings

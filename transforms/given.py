@@ -14,6 +14,7 @@ from pathlib import Path
 
 import apache_beam as beam
 
+import transforms.coders  # noqa: F401 - registers the coder of what crosses the shuffle
 from transforms.addresses import audio_uri_of, locate
 from transforms.listing import local_mark
 from transforms.records import Recording

@@ -33,10 +33,11 @@ from transforms.meter_files import borrowed_meter, give_back_meter
 from transforms.own_sound import measured
 from transforms.pace import PacePolicy
 from transforms.reading import Reading
-from transforms.records import Failure, Segment, Span, Stage, Utterance
+from transforms.records import Extent, Failure, Segment, Span, Stage, Utterance
 from transforms.request import RequestParameters
 from transforms.retry import RetryPolicy, RetryQuota
 from transforms.stopping import OUTPUT_FAILED, StopReason, StopSignal
+from transforms.transcript import Piece
 from transforms.typed import TypedTransform
 from transforms.utterance import Heard, failure_of, result_of
 
@@ -44,6 +45,7 @@ JOB_BROKE = "JobBroke"
 
 FAILURES = "failures"
 UNANSWERED = "unanswered"
+PIECES = "pieces"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +136,26 @@ class RecognizeFn(CrewFn[Segment, Settled]):
         if self._budget is not None:
             self._budget.close()
 
+    def process(
+        self,
+        element: Segment | Piece,
+        timestamp: Any = beam.DoFn.TimestampParam,
+        window: Any = beam.DoFn.WindowParam,
+    ) -> Iterator[Any]:
+        """Recognize a segment; an extent is only handed on."""
+        value = element.value if isinstance(element, Piece) else element
+        if isinstance(value, Extent):
+            yield beam.pvalue.TaggedOutput(PIECES, element)
+        else:
+            assert isinstance(value, Segment), "no other pieces come before the call"
+            yield from super().process(value, timestamp, window)
+
     def task(self, element: Segment) -> Callable[[], Settled]:
         """Settle the segment. Its sound is let go as soon as it is encoded."""
         return partial(self._settle, element.span, element.key, [element])
 
     def outputs(self, result: Settled) -> Iterator[Output]:
-        """An utterance, a failure, or the span of a segment that was never called."""
+        """An utterance, a failure, or the span of a segment that was never called; a piece all the same."""
         count(result.counts)
         if isinstance(result.value, Utterance):
             yield Output(result.value)
@@ -147,6 +163,7 @@ class RecognizeFn(CrewFn[Segment, Settled]):
             yield Output(result.value, FAILURES)
         else:
             yield Output(result.value, UNANSWERED)
+        yield Output(Piece(result.value), PIECES)
 
     def finish_bundle(self) -> Iterator[Any]:
         """Hand all on; what was counted can be seen then."""
@@ -238,21 +255,28 @@ class RecognizeFn(CrewFn[Segment, Settled]):
 
 
 class Recognized(NamedTuple):
-    """What `Recognize` puts out; ``unanswered`` holds the spans of a run that was stopped."""
+    """What `Recognize` puts out.
+
+    Attributes:
+        unanswered: the spans of a run that was stopped.
+        pieces: the others in one, with the extents that came with the segments.
+    """
 
     utterances: beam.PCollection[Utterance]
     failures: beam.PCollection[Failure]
     unanswered: beam.PCollection[Span]
+    pieces: beam.PCollection[Piece]
 
 
-@beam.typehints.with_input_types(Segment)
+@beam.typehints.with_input_types(Segment | Piece)
 class Recognize(TypedTransform):
     """Call the service for segments, at the quota's pace: ``PCollection[Segment] -> Recognized``.
 
     ``.utterances`` are texts with their words; one with an empty text where nothing was said.
     ``.failures`` are the dead letters of segments that were refused, or given up after
     their repeats; ``.unanswered`` the spans that nobody was called for since the run was stopped.
-    Every segment comes out of exactly one of the three.
+    Every segment comes out of exactly one of the three. Given the pieces of
+    `segmenting.NormalizeAndCut` it has ``.pieces`` for `assemble.AssembleInStage`.
 
     ``heard = cut.segments | Recognize(run.recognition)``
 
@@ -268,14 +292,14 @@ class Recognize(TypedTransform):
         super().__init__()
         self._settings = settings
 
-    def expand(self, segments: beam.PCollection[Segment]) -> Recognized:
+    def expand(self, segments: beam.PCollection[Segment | Piece]) -> Recognized:
         """Wire it."""
         step = beam.ParDo(RecognizeFn(self._settings))
-        typed = step.with_output_types(Utterance, **{FAILURES: Failure, UNANSWERED: Span})
+        typed = step.with_output_types(Utterance, **{FAILURES: Failure, UNANSWERED: Span, PIECES: Piece})
         outputs = segments | "Call at the quota's pace" >> typed.with_outputs(
-            FAILURES, UNANSWERED, main="utterances"
+            FAILURES, UNANSWERED, PIECES, main="utterances"
         )
-        return Recognized(outputs.utterances, outputs[FAILURES], outputs[UNANSWERED])
+        return Recognized(outputs.utterances, outputs[FAILURES], outputs[UNANSWERED], outputs[PIECES])
 
 
 def _heard_of(segment: Segment, settings: RecognizeSettings) -> Heard:

@@ -22,15 +22,18 @@ from transforms.cut_recording import CutRecording
 from transforms.cut_settings import CutSettings
 from transforms.cutter import RecordingCutter
 from transforms.hold import BYTES_PER_SAMPLE
+from transforms.in_stage import InStageCoder
 from transforms.meter import Doing
 from transforms.meter_files import borrowed_meter, give_back_meter
 from transforms.pass_on import PassedOn
 from transforms.reading import Reading
 from transforms.records import Extent, Failure, Recording, Segment
 from transforms.stopping import StopSignal
+from transforms.transcript import Piece
 from transforms.typed import TypedTransform
 
 EXTENTS = "extents"
+PIECES = "pieces"
 FAILURES = "failures"
 
 
@@ -73,7 +76,7 @@ class NormalizeAndCutFn(CrewFn[Recording, Cut]):
         return partial(self._cut_or_bury, element)
 
     def outputs(self, result: Cut) -> Iterator[Output]:
-        """Segments, then the extents of their channels; or the failure."""
+        """Segments, then the extents of their channels, each as a piece too; or the failure."""
         count(result.counts)
         if result.value is None:
             return
@@ -82,8 +85,10 @@ class NormalizeAndCutFn(CrewFn[Recording, Cut]):
             return
         for segment in result.value.segments():
             yield Output(segment)
+            yield Output(Piece(segment), PIECES)
         for extent in result.value.extents:
             yield Output(extent, EXTENTS)
+            yield Output(Piece(extent), PIECES)
         if result.value.damage is not None:
             yield Output(result.value.damage, FAILURES)
 
@@ -123,46 +128,51 @@ def _counts_of(value: CutRecording | PassedOn | Failure | None) -> Reading:
     )
 
 
-class SegmentCoder(beam.coders.Coder):
-    """Keeps audio out of shuffles: a segment can be handed on inside a stage, and not written.
+class SegmentCoder(InStageCoder):
+    """Keeps audio out of shuffles."""
 
-    Beam asks now and then how large an element is; that is told without writing it.
-    """
-
-    def encode(self, value: Segment) -> bytes:
-        """Refuse.
-
-        Raises:
-            TypeError: always.
-        """
-        raise TypeError(
+    def refusal(self, value: Segment) -> str:
+        """See `InStageCoder`."""
+        return (
             f"a segment of {value.span.audio_uri} would cross a shuffle, which costs seven times its size in "
             "memory: consume the segments of NormalizeAndCut in the same stage, without a Reshuffle or "
             "grouping between."
         )
 
-    def decode(self, encoded: bytes) -> Segment:
-        """There is nothing to decode."""
-        raise TypeError("no segment was ever encoded")
-
     def estimate_size(self, value: Segment) -> int:
         """Bytes of its sound, which need not be loaded yet."""
         return 0 if value.sound is None else value.sound.samples * BYTES_PER_SAMPLE
 
-    def is_deterministic(self) -> bool:
-        """Segments are no keys."""
-        return False
+
+class PieceCoder(InStageCoder):
+    """Keeps the pieces of a transcript together, and the audio among them out of shuffles."""
+
+    def refusal(self, value: Piece) -> str:
+        """See `InStageCoder`."""
+        if isinstance(value.value, Segment):
+            return SegmentCoder().refusal(value.value)
+        return (
+            f"a piece of {value.channel[0]} would cross a shuffle, behind which no worker has all pieces of "
+            "a channel: use AssembleInStage in the stage of Recognize, without a Reshuffle or grouping "
+            "between, or AssembleTranscripts."
+        )
+
+    def estimate_size(self, value: Piece) -> int:
+        """Bytes of its sound, which need not be loaded yet."""
+        return SegmentCoder().estimate_size(value.value) if isinstance(value.value, Segment) else 0
 
 
 beam.coders.registry.register_coder(Segment, SegmentCoder)
+beam.coders.registry.register_coder(Piece, PieceCoder)
 
 
 class CutRecordings(NamedTuple):
-    """What `NormalizeAndCut` puts out."""
+    """What `NormalizeAndCut` puts out; ``pieces`` are segments and extents in one."""
 
     segments: beam.PCollection[Segment]
     extents: beam.PCollection[Extent]
     failures: beam.PCollection[Failure]
+    pieces: beam.PCollection[Piece]
 
 
 @beam.typehints.with_input_types(Recording)
@@ -174,6 +184,7 @@ class NormalizeAndCut(TypedTransform):
     a map) comes next. ``.extents`` tell how far each channel of a recording reaches and
     into how many segments it was cut; ``.failures`` are the dead letters of recordings that
     could not be read or decoded, in whole or in part. Both are small and go anywhere.
+    ``.pieces`` are segments and extents in one, for `assemble.AssembleInStage`.
 
     ``cut = recordings | NormalizeAndCut(run.cutting)``
 
@@ -193,8 +204,8 @@ class NormalizeAndCut(TypedTransform):
     def expand(self, recordings: beam.PCollection[Recording]) -> CutRecordings:
         """Wire it."""
         step = beam.ParDo(NormalizeAndCutFn(self._settings))
-        typed = step.with_output_types(Segment, **{EXTENTS: Extent, FAILURES: Failure})
+        typed = step.with_output_types(Segment, **{EXTENTS: Extent, FAILURES: Failure, PIECES: Piece})
         outputs = recordings | "Decode, resample and cut" >> typed.with_outputs(
-            EXTENTS, FAILURES, main="segments"
+            EXTENTS, FAILURES, PIECES, main="segments"
         )
-        return CutRecordings(outputs.segments, outputs[EXTENTS], outputs[FAILURES])
+        return CutRecordings(outputs.segments, outputs[EXTENTS], outputs[FAILURES], outputs[PIECES])

@@ -3,15 +3,85 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from transforms.errors import BeamscribeError
-from transforms.records import Extent, Failure, Span, Status, Transcript, Utterance
+from transforms.records import Extent, Failure, Segment, Span, Status, Transcript, Utterance
 from transforms.text import join_texts
 
 
 class HoleError(BeamscribeError):
     """The segments of a channel do not add up to what was read of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One of the things that the transcript of a channel is put together of; it stays in its stage.
+
+    Attributes:
+        value: how far the channel reaches; or one of its segments, and behind the call for
+            it what came of that: the span alone where it was never called.
+    """
+
+    value: Extent | Segment | Utterance | Failure | Span
+
+    @property
+    def channel(self) -> tuple[str, int | None]:
+        """``audio_uri`` and channel to which it belongs."""
+        where = self.value.span if isinstance(self.value, Segment | Utterance) else self.value
+        return where.audio_uri, where.channel
+
+
+@dataclass(slots=True, eq=False)
+class Gathering:
+    """What has come of one channel so far, without words and sound."""
+
+    extents: list[Extent] = field(default_factory=list)
+    utterances: list[Utterance] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    unanswered: list[Span] = field(default_factory=list)
+    _settled: set[int | None] = field(default_factory=set)
+
+    def take(self, value: Extent | Segment | Utterance | Failure | Span) -> None:
+        """One more piece, in any order.
+
+        Raises:
+            ValueError: a segment before there is anything that came of it.
+        """
+        match value:
+            case Extent() as extent:
+                self.extents.append(extent)
+            case Utterance() as utterance:
+                self.utterances.append(replace(utterance, words=(), flac=None))
+                self._settled.add(utterance.span.segment_index)
+            case Failure() as failure:
+                self.failures.append(failure)
+                self._settled.add(failure.segment_index)
+            case Span() as span:
+                self.unanswered.append(span)
+                self._settled.add(span.segment_index)
+            case Segment():
+                raise ValueError(
+                    f"a segment of {value.span.audio_uri} was not called for yet: Recognize does that"
+                )
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether something came of every segment."""
+        return bool(self.extents) and len(self._settled) >= self.extents[0].segments
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether the run was stopped before any of its segments was called."""
+        return bool(self.unanswered) and not self.utterances and not self.failures
+
+    def transcript(self) -> Transcript:
+        """What `assemble` makes of it; there is an extent.
+
+        Raises:
+            HoleError: see there.
+        """
+        return assemble(one_extent(self.extents), self.utterances, self.failures, self.unanswered)
 
 
 def one_extent(extents: Sequence[Extent]) -> Extent:

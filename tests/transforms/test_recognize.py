@@ -4,6 +4,7 @@ import pickle
 
 import pytest
 
+from tests.transforms.dataset_samples import extent_of
 from transforms.answer import Answer, HeardWord, ServiceError
 from transforms.calling import Ending, Reply, Tally
 from transforms.client import ClientSettings
@@ -12,6 +13,7 @@ from transforms.reading import Reading
 from transforms.recognize import RecognizeFn, RecognizeSettings, Settled
 from transforms.records import Failure, Segment, Span, Stage, Utterance
 from transforms.sound import LoadedSound, sound_of
+from transforms.transcript import Piece
 
 SPAN = Span("/a.wav", 7, 1, 2, start_sample=160_000, end_sample=480_000, sample_rate=16_000, engine="16k_zh")
 REFUSED = ServiceError("InternalError", "It failed.", "id-9", False)
@@ -48,7 +50,8 @@ def test_audio_or_an_address_is_called_for_and_answered(url, tmp_path, serve, lo
     audio = sound_of(b"\1\0" * 1600, 16_000)
     settled = fn.task(Segment(span, sound=None if url else LoadedSound(audio), url=url))()
     fn.teardown()
-    [output] = fn.outputs(settled)
+    output, piece = fn.outputs(settled)
+    assert (piece.tag, piece.value) == ("pieces", Piece(output.value))
     if url:
         # Nothing listens there: the service says that it could not fetch it.
         assert isinstance(output.value, Failure)
@@ -66,7 +69,17 @@ def test_each_result_goes_to_its_own_output(tmp_path):
         type(value).__name__: [output.tag for output in fn.outputs(Settled(value, Reading()))]
         for value in (Utterance(SPAN, "", (), "", 1, 0), failure, SPAN)
     }
-    assert tags == {"Utterance": [None], "Failure": ["failures"], "Span": ["unanswered"]}
+    assert tags == {
+        "Utterance": [None, "pieces"],
+        "Failure": ["failures", "pieces"],
+        "Span": ["unanswered", "pieces"],
+    }
+
+
+def test_an_extent_is_only_handed_on(tmp_path):
+    piece = Piece(extent_of("/a", segments=0, duration=10, covered=0))
+    [output] = RecognizeFn(settings_for(tmp_path)).process(piece)
+    assert (output.tag, output.value) == ("pieces", piece)
 
 
 def test_one_folder_is_all_that_it_needs(tmp_path):

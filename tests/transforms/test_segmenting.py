@@ -22,6 +22,7 @@ from transforms.records import Failure, Recording, Segment, Span
 from transforms.segmenting import NormalizeAndCut, NormalizeAndCutFn, SegmentCoder
 from transforms.sound import AudioSegment
 from transforms.stopping import StopReason, StopSignal
+from transforms.transcript import Piece
 
 
 def settings_for(folder: Path, **changes: object) -> CutSettings:
@@ -70,9 +71,11 @@ def test_an_address_is_passed_on_unread_when_asked_for(tmp_path):
     fn = NormalizeAndCutFn(settings_for(tmp_path, by_url=True))
     fn.setup()
     result = fn.task(Recording(address, address.encode()))()
-    main, extent = fn.outputs(result)
+    main, piece, extent, last_piece = fn.outputs(result)
     assert isinstance(main.value, Segment)
     assert (main.value.url, main.value.audio, extent.tag) == (address, None, "extents")
+    assert (piece.tag, piece.value) == (last_piece.tag, Piece(main.value)) == ("pieces", Piece(main.value))
+    assert last_piece.value == Piece(extent.value)
     fn.teardown()
 
 
@@ -137,7 +140,7 @@ def test_beam_asks_for_the_size_of_a_segment_without_writing_it(tmp_path, monkey
             pipeline | beam.Create([recording(tmp_path / "a.wav")]) | NormalizeAndCut(settings_for(tmp_path))
         )
         _ = cut.segments | beam.Map(facts_of)
-    assert asked == [32_000]
+    assert sorted(asked) == [32_000, 32_000]  # once as a piece
 
 
 @pytest.mark.parametrize("isolated", [True, False])
