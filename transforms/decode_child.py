@@ -56,6 +56,9 @@ class DecodeChild:
     Args:
         module: what it runs.
 
+    Attributes:
+        decoded_hours: of sound so far, as its owner counts them.
+
     Raises:
         OSError: it cannot be started.
     """
@@ -85,6 +88,7 @@ class DecodeChild:
         os.set_blocking(self._stderr.fileno(), False)
         self._heard = b""
         self._ended = False
+        self.decoded_hours = 0.0
 
     def ask(
         self,

@@ -241,6 +241,16 @@ def test_a_thread_keeps_its_process_until_the_pool_is_closed(pools, wav):
     assert all(map(is_gone, pids))
 
 
+def test_a_process_is_renewed_after_so_much_sound(pools, wav):
+    pool = pools(renewed_after_hours=1.5 / 3600)
+    pids = []
+    for _ in range(4):
+        pids.append(told(pool, wav, "process")[0])
+        assert ask(pool, wav, task_of("a second.wav")).channels[0].total_samples == RATE
+    assert pids[0] == pids[1] != pids[2] == pids[3]
+    assert is_gone(pids[0])
+
+
 def test_nothing_is_left_open_over_many_recordings(pools, wav):
     pool = pools()
 
