@@ -14,15 +14,22 @@ BENCHMARKS = [
     "auditok>=0.5",
     "imageio-ffmpeg>=0.6",
 ]
+YAML = [  # what apache-beam[yaml] asks for, with its limits
+    "docstring-parser>=0.15,<1",
+    "jsonschema>=4,<5",
+    "pandas>=2.1,<2.4",
+    "quickjs-ng>=0.14,<1",
+    "virtualenv-clone>=0.5,<1",
+]
 TEST = [
     *SPHINX,
+    *YAML,
     "auditok>=0.5",
     "cryptography>=42",
     "datasets>=3",
     "duckdb>=1",
     "hypothesis>=6.100",
     "mypy>=2,<3",
-    "pandas>=2.1",
     "pytest>=8",
     "pytest-timeout>=2.3",
     "pytest-xdist>=3.6",
@@ -68,7 +75,7 @@ setup(
         "typer>=0.20",
         "urllib3>=2.2,<3",
     ],
-    extras_require={"benchmarks": BENCHMARKS, "sphinx": SPHINX, "test": TEST},
+    extras_require={"benchmarks": BENCHMARKS, "sphinx": SPHINX, "test": TEST, "yaml": YAML},
     entry_points={
         "console_scripts": ["beamscribe=pipeline.cli:main"],
         # Under the module's own name, so that a conftest may name the plugin as well.

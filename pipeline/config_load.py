@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from transforms.nearby import did_you_mean_path
 from transforms.slips import did_you_mean
 
 _PRICES = "prices.yaml"
+_NO_CONFIGURATIONS = (_PRICES, "beam-yaml.yaml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,9 @@ class Loaded:
     warnings: tuple[str, ...]
 
 
-def load(file: str | None, overrides: Sequence[str] = ()) -> Loaded:
+def load(
+    file: str | None, overrides: Sequence[str] = (), sections: Mapping[str, object] | None = None
+) -> Loaded:
     """The configuration of a file with overrides, checked as a whole.
 
     Args:
@@ -41,12 +44,15 @@ def load(file: str | None, overrides: Sequence[str] = ()) -> Loaded:
         overrides: ``dotted.key=value`` each, later ones over earlier ones. The
             value is read as YAML and replaces what the file says under the key;
             where text is expected it is taken as it stands, unless quoted.
+        sections: values by section and key, over the file and under the overrides.
 
     Raises:
         UsageError: the file cannot be read, or something in it is wrong. The
             message lists every problem and quotes no secret.
     """
     tree = {} if file is None else _read_mapping(_find(file))
+    for section, values in (sections or {}).items():
+        _put_section(tree, section, values)
     for number, override in enumerate(overrides, start=1):
         path, value = _parse_override(override, number)
         _put(tree, path, value)
@@ -91,7 +97,9 @@ def shipped_folder() -> Path:
 
 def shipped_names() -> tuple[str, ...]:
     """What ``--config`` takes in place of a file."""
-    return tuple(sorted(path.stem for path in shipped_folder().glob("*.yaml") if path.name != _PRICES))
+    return tuple(
+        sorted(path.stem for path in shipped_folder().glob("*.yaml") if path.name not in _NO_CONFIGURATIONS)
+    )
 
 
 def _find(file: str) -> Path:
@@ -161,6 +169,14 @@ def _put(tree: dict[str, object], path: str, value: object) -> None:
             raise UsageError(f"--set {path}: what stands under {section} is not a mapping of keys")
         node = below
     node[key] = value
+
+
+def _put_section(tree: dict[str, object], section: str, values: object) -> None:
+    if not isinstance(values, Mapping):
+        tree[section] = values  # told with all other problems
+        return
+    for key, value in values.items():
+        _put(tree, f"{section}.{key}", value)
 
 
 def _missing_files(config: Config) -> list[str]:

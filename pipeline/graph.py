@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import apache_beam as beam
 
@@ -14,6 +15,7 @@ from transforms.known import Skipping
 from transforms.listing import Sources
 from transforms.parts import Rolling
 from transforms.recognize import Recognize, RecognizeSettings
+from transforms.records import Extent, Failure, Recording, Span, Transcript, Utterance
 from transforms.schemas import Table
 from transforms.segmenting import NormalizeAndCut
 from transforms.write import WriteRows
@@ -33,6 +35,16 @@ class Job:
     rolling: Rolling
 
 
+class Transcribed(NamedTuple):
+    """What came of recordings: texts, and everything that has none."""
+
+    extents: beam.PCollection[Extent]
+    utterances: beam.PCollection[Utterance]
+    unanswered: beam.PCollection[Span]
+    transcripts: beam.PCollection[Transcript]
+    failures: beam.PCollection[Failure]
+
+
 def build(pipeline: beam.Pipeline, job: Job) -> None:
     """Wire the whole job into a pipeline.
 
@@ -40,14 +52,23 @@ def build(pipeline: beam.Pipeline, job: Job) -> None:
     audio is made and used up in it. Only addresses go in, and only failures come out.
     """
     recordings = pipeline | "Find recordings" >> FindRecordings(job.sources, job.skipping, job.coordination)
+    write(transcribe(recordings, job), job)
+
+
+def transcribe(recordings: beam.PCollection[Recording], job: Job) -> Transcribed:
+    """From recordings to texts."""
     cut = recordings | "Normalize and cut" >> NormalizeAndCut(job.cutting)
     heard = cut.pieces | "Recognize" >> Recognize(job.recognition)
     whole = heard.pieces | "Assemble transcripts" >> AssembleInStage()
     failures = (cut.failures, heard.failures, whole.failures) | "Gather failures" >> beam.Flatten()
+    return Transcribed(cut.extents, heard.utterances, heard.unanswered, whole.transcripts, failures)
 
+
+def write(done: Transcribed, job: Job) -> None:
+    """From texts and failures to the tables of the dataset."""
     for label, records, table in (
-        ("Write segments", heard.utterances, Table.SEGMENTS),
-        ("Write transcripts", whole.transcripts, Table.TRANSCRIPTS),
-        ("Write failures", failures, Table.FAILURES),
+        ("Write segments", done.utterances, Table.SEGMENTS),
+        ("Write transcripts", done.transcripts, Table.TRANSCRIPTS),
+        ("Write failures", done.failures, Table.FAILURES),
     ):
         _ = records | label >> WriteRows(table, job.output, job.run_id, job.coordination, job.rolling)

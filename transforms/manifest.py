@@ -15,7 +15,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO, cast
@@ -219,19 +219,36 @@ def _require_columns(there: Collection[str], columns: tuple[str, ...], where: st
     raise UsageError(f"Manifest {where}: the column {missing[0]!r} is needed; found {named}.{nearest}")
 
 
+def recording_of(cells: Mapping[str, object], base: bytes) -> Recording:
+    """The recording that a row names, wherever the row came from.
+
+    Args:
+        cells: values by the columns of a manifest; other columns are ignored.
+        base: the folder that a relative address starts from.
+
+    Raises:
+        ValueError: a value is none that its column may hold; the message has no full stop.
+    """
+    return _checked(_Row("", **{column: cells[column] for column in _COLUMNS if column in cells}), base)
+
+
 def _recording(row: _Row, base: bytes) -> Recording:
     try:
-        location = _location(row.audio, base)
-        return Recording(
-            audio_uri=audio_uri_of(location),
-            location=location,
-            language=_text(row.language, "language"),
-            channel=_channel(row.channel),
-            expected_crc32c=_crc32c(row.crc32c),
-            recording_id=_identifier(row.id),
-        )
+        return _checked(row, base)
     except ValueError as error:
         raise UsageError(f"Manifest {row.where}: {error}.") from error
+
+
+def _checked(row: _Row, base: bytes) -> Recording:
+    location = _location(row.audio, base)
+    return Recording(
+        audio_uri=audio_uri_of(location),
+        location=location,
+        language=_text(row.language, "language"),
+        channel=_channel(row.channel),
+        expected_crc32c=_crc32c(row.crc32c),
+        recording_id=_identifier(row.id),
+    )
 
 
 def _location(value: object, base: bytes) -> bytes:

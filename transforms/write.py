@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import apache_beam as beam
 from apache_beam.metrics import Metrics
@@ -16,8 +17,7 @@ from transforms.schemas import Table
 from transforms.stopping import OUTPUT_FAILED, StopReason, StopSignal
 from transforms.typed import TypedTransform
 
-Writable = Utterance | Transcript | Failure
-
+Writable = Utterance | Transcript | Failure | Mapping[str, object]
 
 _RECORDS = {Table.SEGMENTS: Utterance, Table.TRANSCRIPTS: Transcript, Table.FAILURES: Failure}
 
@@ -25,10 +25,10 @@ _RECORDS = {Table.SEGMENTS: Utterance, Table.TRANSCRIPTS: Transcript, Table.FAIL
 class WriteRows(TypedTransform):
     """Write each record as a row; part files appear as the records come.
 
-    ``PCollection[Utterance | Transcript | Failure]``, each into the table of its kind. The
-    dataset must have been made by `parts.create_dataset`. A part that cannot be written
-    stops the run, so that nothing more is paid for, and raises `OutputError`, which ends
-    the job.
+    ``PCollection[Utterance | Transcript | Failure]``, each into the table of its kind, or of
+    mappings: rows with a value for every column of the table. The dataset must have been
+    made by `parts.create_dataset`. A part that cannot be written stops the run, so that
+    nothing more is paid for, and raises `OutputError`, which ends the job.
 
     ``heard.utterances | WriteRows(Table.SEGMENTS, "out", "monday", run.coordination)``
 
@@ -52,7 +52,7 @@ class WriteRows(TypedTransform):
         rolling: Rolling | None = None,
     ) -> None:
         super().__init__()
-        self.with_input_types(_RECORDS[table])
+        self.with_input_types(_RECORDS[table] | dict[str, Any])
         self._write = _WriteParts(table, output, run_id, coordination, rolling or Rolling())
 
     def expand(self, records: beam.PCollection[Writable]) -> beam.PCollection[None]:
@@ -98,6 +98,8 @@ class _WriteParts(beam.DoFn):
 
 def _row_of(record: Writable, table: Table, run_id: str) -> Mapping[str, object]:
     match table, record:  # Beam does not know every type beforehand
+        case _, Mapping():
+            return record
         case Table.SEGMENTS, Utterance():
             return segment_row(record, run_id)
         case Table.TRANSCRIPTS, Transcript():
