@@ -7,7 +7,7 @@ done by the transforms that the command uses.
 # No `from __future__ import annotations`: Beam YAML reads the types of arguments as they stand.
 import os
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,11 @@ from transforms.write import WriteRows
 
 _SOUND = "audio"
 """The column of `segments` that rows of Beam do not have: no sound crosses a shuffle."""
+
+_WRONG = "wrong"
+
+_Key = tuple[str, str]
+"""audio_uri and channel, which may be None."""
 
 # Which settings made the segments that Recognize is given: both have to agree on them.
 _cut_by: weakref.WeakKeyDictionary[PCollection, Job] = weakref.WeakKeyDictionary()
@@ -214,26 +219,46 @@ class WriteDataset(beam.PTransform):
 
 
 def _recordings_of(rows: PCollection) -> tuple[PCollection[Recording], PCollection[Failure]]:
-    """Recordings spread over the workers, and failures of the rows that name none."""
-    step = beam.ParDo(_Named(os.fsencode(Path.cwd()))).with_output_types(Recording, wrong=Failure)
-    named = rows | "Read rows" >> step.with_outputs("wrong", main="recordings")
-    spread = named.recordings | "Spread over workers" >> beam.Reshuffle().with_output_types(Recording)
-    return spread, named.wrong
+    """Recordings, each once and spread over the workers, and failures of the rows that name none."""
+    read = beam.ParDo(_Read(os.fsencode(Path.cwd()))).with_output_types(tuple[_Key, Recording], wrong=Failure)
+    named = rows | "Read rows" >> read.with_outputs(_WRONG, main="recordings")
+    once = beam.ParDo(_Once()).with_output_types(Recording, wrong=Failure)
+    spread = (
+        named.recordings
+        | "By address and channel" >> beam.GroupByKey()
+        | "Each once" >> once.with_outputs(_WRONG, main="recordings")
+    )
+    return spread.recordings, (named.wrong, spread.wrong) | "Gather wrong rows" >> beam.Flatten()
 
 
-class _Named(beam.DoFn):
+class _Read(beam.DoFn):
     def __init__(self, base: bytes) -> None:
         self._base = base
 
-    def process(self, row: Any) -> Iterator[Recording | TaggedOutput]:
+    def process(self, row: Any) -> Iterator[tuple[_Key, Recording] | TaggedOutput]:
         try:
-            yield recording_of_row(row, self._base, local_mark)
+            recording = recording_of_row(row, self._base, local_mark)
         except ValueError as error:
-            message = f"The row names no recording: {error}."
-            failure = Failure(
-                str(getattr(row, "audio", None)), Stage.READ, codes.READ_FAILED, message, retryable=False
+            yield _wrong(str(getattr(row, "audio", None)), f"The row names no recording: {error}.")
+        else:
+            yield (recording.audio_uri, str(recording.channel)), recording
+
+
+class _Once(beam.DoFn):
+    def process(self, group: tuple[_Key, Iterable[Recording]]) -> Iterator[Recording | TaggedOutput]:
+        first, *others = dict.fromkeys(group[1])
+        yield first
+        for other in others:
+            yield _wrong(
+                other.audio_uri,
+                "The recording is asked for twice, with another language, id or crc32c; one of the rows was "
+                "taken. Keep one of them.",
             )
-            yield TaggedOutput("wrong", failure)
+
+
+def _wrong(audio_uri: str, message: str) -> TaggedOutput:
+    failure = Failure(audio_uri, Stage.READ, codes.READ_FAILED, message, retryable=False)
+    return TaggedOutput(_WRONG, failure)
 
 
 def _complete(

@@ -116,6 +116,20 @@ def test_a_row_that_names_no_recording_is_an_error_and_no_end(serve) -> None:
         assert_that(errors, equal_to(expected))
 
 
+def test_a_recording_is_transcribed_once_however_often_rows_name_it(serve, folder: Path) -> None:
+    service = serve()
+    path = "recordings/letter_16k.wav"
+    named = [{"audio": path}, {"audio": str(folder / path)}, {"audio": path, "id": "another"}]
+    with beam.Pipeline(runner="FnApiRunner") as pipeline:
+        given = pipeline | beam.Create([beam.Row(id=each.get("id"), audio=each["audio"]) for each in named])
+        found = given | Transcribe(ERRORS, recognition={"endpoint": service.endpoint})
+        texts = found["good"] | "Names" >> beam.Map(lambda row: row.audio_uri)
+        assert_that(texts, equal_to([str(folder / path)]), label="once")
+        twice = found["errors"] | "Why" >> beam.Map(lambda row: "asked for twice" in row.message)
+        assert_that(twice, equal_to([True]), label="told")
+    assert service.stats().billed == service.stats().distinct_billed_payloads
+
+
 def test_segments_come_from_the_transform_that_cuts() -> None:
     pipeline = beam.Pipeline(runner="FnApiRunner")
     with pytest.raises(UsageError, match="NormalizeAndSegment"):
