@@ -13,6 +13,7 @@ from transforms.addresses import is_loopback
 from transforms.client import ClientSettings
 from transforms.engines import sample_rate_of
 from transforms.errors import UsageError
+from transforms.shared_quota import quota_url_problem
 
 DOCUMENTED_PAYLOAD_BYTES = 2_250_000
 """Bytes that are the service's limit of today, 3 MB, after base64."""
@@ -30,6 +31,7 @@ def check(config: Config) -> Findings:
     """Everything about a configuration that depends on more than one key, or on the service."""
     problems = [
         *_endpoint_problems(config),
+        *_shared_quota_problems(config),
         *_signature_problems(config),
         *_language_problems(config),
         *_overlap_problems(config),
@@ -102,6 +104,12 @@ def _endpoint_problems(config: Config) -> Iterator[str]:
             f"recognition.endpoint is {endpoint!r}; use https: over plain http the audio and the temporary "
             "token would travel openly (http is for a service on this machine only)."
         )
+
+
+def _shared_quota_problems(config: Config) -> Iterator[str]:
+    url = config.recognition.shared_quota
+    if url is not None and (problem := quota_url_problem(url)) is not None:
+        yield f"recognition.shared_quota {problem}."
 
 
 def _signature_problems(config: Config) -> Iterator[str]:

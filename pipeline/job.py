@@ -44,6 +44,7 @@ from transforms.listing import check_sources
 from transforms.parts import create_dataset
 from transforms.recognize import JOB_BROKE
 from transforms.settle import settle
+from transforms.shared_quota import check_shared_quota
 from transforms.stopping import OUTPUT_FAILED, StopReason, StopSignal
 from transforms.upgrade import upgrade_dataset
 
@@ -64,12 +65,14 @@ def run(request: Request, *, watcher: Watcher = NOBODY, now: Callable[[], dateti
     Raises:
         UsageError: nothing was started.
         MissingCredentialsError: there is no key to call with.
+        QuotaStoreError: the store that the quota is shared by cannot be reached.
         OutputError: the dataset cannot be written.
         RuntimeError: the job failed for a reason that nobody thought of.
     """
     options = beam_options(request.beam_flags)
     check_sources(request.sources)
     EnvironmentCredentials().current()
+    check_shared_quota(request.config.recognition.shared_quota)
     record = RunRecord(
         run_id=new_run_id(now()),
         started_at=now().isoformat(),

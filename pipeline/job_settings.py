@@ -144,6 +144,7 @@ def _recognition(config: Config, places: Places, workers: int, max_calls: int | 
         client=client,
         parameters=config.request_parameters(),
         pace=PacePolicy(recognition.requests_per_second),
+        shared_quota=recognition.shared_quota,
         retry=RetryPolicy(max_attempts=recognition.max_attempts),
         coordination=places.coordination,
         voice_format=recognition.voice_format,

@@ -170,7 +170,7 @@ def test_the_commands_work(block: Block, desk: Desk, monkeypatch: pytest.MonkeyP
                 name, _, value = pair.partition("=")
                 if not {"account", "cluster"} & set(block.notes):
                     monkeypatch.setenv(name, value)
-                assert name in os.environ
+                assert name in os.environ or "cluster" in block.notes
             case [".", ".venv/bin/activate"]:
                 pass
             case ["make", target]:
@@ -182,9 +182,14 @@ def test_the_commands_work(block: Block, desk: Desk, monkeypatch: pytest.MonkeyP
                 beam_options(beam)
                 with pytest.raises(SystemExit, match="0"):
                     main(["run", *own, "--print-config"])
+<<<<<<< HEAD
             case ["python", "-m", "apache_beam.yaml.main", *arguments]:
                 command = [sys.executable, "-m", "apache_beam.yaml.main", *arguments]
                 subprocess.run(command, check=True, timeout=120)
+=======
+            case ["pip", "install", *_] if "cluster" in block.notes:
+                pass
+>>>>>>> 5bc1e87 (Runs on any number of machines share one quota through a Redis server)
             case ["python", "-m", module, *_] if module.startswith("apache_beam."):
                 assert importlib.util.find_spec(module)
             case ["python", "-m", "pipeline", "run", *options] if "--print-config" in options:

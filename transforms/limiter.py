@@ -34,6 +34,9 @@ class Limiter(Protocol):
     def refused(self) -> None:
         """Note that the service refused a call for its frequency."""
 
+    def close(self) -> None:
+        """Give back what it holds."""
+
 
 class HostLimiter:
     """A `Limiter` shared by every thread and process that is given the same folder.

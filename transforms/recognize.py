@@ -28,7 +28,6 @@ from transforms.credentials import EnvironmentCredentials
 from transforms.crew import CrewFn, Output, or_dead_letter
 from transforms.encode import encode
 from transforms.folders import OutputError
-from transforms.limiter import HostLimiter
 from transforms.meter_files import borrowed_meter, give_back_meter
 from transforms.own_sound import measured
 from transforms.pace import PacePolicy
@@ -36,6 +35,7 @@ from transforms.reading import Reading
 from transforms.records import Extent, Failure, Segment, Span, Stage, Utterance
 from transforms.request import RequestParameters
 from transforms.retry import RetryPolicy, RetryQuota
+from transforms.shared_quota import limiter_of
 from transforms.stopping import OUTPUT_FAILED, StopReason, StopSignal
 from transforms.transcript import Piece
 from transforms.typed import TypedTransform
@@ -57,6 +57,7 @@ class RecognizeSettings:
         client: where and how calls are sent.
         parameters: what the request says beside the audio.
         pace: the quota of the account, shared by all workers of the host.
+        shared_quota: address of a Redis server, to share it with runs on other hosts as well.
         retry: how often a call is repeated.
         voice_format: what audio is sent as; "auto" chooses per segment.
         max_payload_bytes: the largest payload, before base64.
@@ -72,6 +73,7 @@ class RecognizeSettings:
     client: ClientSettings = field(default_factory=ClientSettings)
     parameters: RequestParameters = field(default_factory=RequestParameters)
     pace: PacePolicy = field(default_factory=lambda: PacePolicy(quota_per_second=25.0))
+    shared_quota: str | None = None
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     voice_format: str = "auto"
     max_payload_bytes: int = 600_000
@@ -105,7 +107,7 @@ class RecognizeFn(CrewFn[Segment, Settled]):
         self._stop = stop
         self._meter = borrowed_meter(settings.coordination)
         self._meter.meter.follow_segments()
-        self._limiter = HostLimiter(settings.coordination, settings.pace)
+        self._limiter = limiter_of(settings.coordination, settings.pace, settings.shared_quota)
         self._client = SentenceClient(settings.client, EnvironmentCredentials())
         self._encoding = threading.BoundedSemaphore(os.cpu_count() or 1)
         self._book: AnswerBook | None = None

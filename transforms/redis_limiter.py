@@ -1,0 +1,194 @@
+"""One pace for workers on any number of hosts, kept in Redis.
+
+The policy is that of `pace`, and its state is one small value. To take the next slot a worker
+reads the value and Redis's own clock, computes the state behind its call, and writes it if
+nobody else has meanwhile (WATCH); then it waits for its slot by its own clock. So slots are given
+out in order, by one clock, and nobody asks again and again. One slot at a time is taken ahead by
+each process, so that a refusal slows all but those.
+
+While Redis cannot be reached a worker goes at its share of the quota: one part in as many as
+there were workers when it was last heard of. Shares add up to the quota, never more. A worker that
+has not reached it since it started does not know its share and waits.
+"""
+
+from __future__ import annotations
+
+import logging
+import struct
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+import redis
+from redis.exceptions import RedisError, WatchError
+
+from transforms import pace
+from transforms.pace import PacePolicy, PaceState
+
+_LOOK_UP_SECONDS: Final = 0.2
+_ASK_AGAIN_SECONDS: Final = 2.0
+# A worker that takes no slot for so long is taken to be gone: longer than a call with its repeats
+# keeps all of its threads busy.
+_GONE_SECONDS: Final = 600.0
+# Redis's clock is the wall clock of its host. No slot is so far ahead unless that was set back.
+_FURTHEST_SECONDS: Final = 600.0
+_STATE: Final = struct.Struct("<ddd")
+
+_log = logging.getLogger(__name__)
+
+
+class RedisLimiter:
+    """A `Limiter` shared by every process that is given the same Redis and name.
+
+    Args:
+        client: of a Redis server; with timeouts of a second or two, and no repeats of its own.
+        name: what the keys in Redis begin with; the same for all workers of an account.
+        policy: the pace; the same in all of them.
+        clock: seconds, monotonic.
+        sleep: waits for so many seconds.
+    """
+
+    def __init__(
+        self,
+        client: redis.Redis,
+        name: str,
+        policy: PacePolicy,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._client = client
+        self._pace_key = f"{name}:pace"
+        self._workers_key = f"{name}:workers"
+        self._policy = policy
+        self._clock = clock
+        self._sleep = sleep
+        self._member = uuid.uuid4().hex
+        self._turn = threading.Lock()
+        self._lock = threading.Lock()  # guards what follows
+        self._workers: int | None = None
+        self._is_lost = False
+        self._ask_at = clock()
+        self._went_at = clock()
+        self._alone = pace.begin(policy, clock())
+
+    def acquire(self, stopped: Callable[[], bool] = lambda: False) -> float:
+        """Wait for the next permit; returns the seconds waited.
+
+        Args:
+            stopped: asked now and then; once it says so the wait ends, without a permit.
+        """
+        came = self._clock()
+        with self._turn:
+            slot = None
+            while slot is None and not stopped():
+                slot = self._next_slot()
+                if slot is None:
+                    self._sleep(_LOOK_UP_SECONDS)
+            while slot is not None and not stopped() and (wait := slot - self._clock()) > 0:
+                self._sleep(min(wait, _LOOK_UP_SECONDS))
+        return self._clock() - came
+
+    def refused(self) -> None:
+        """Slow the next calls down, here and everywhere."""
+        with self._lock:
+            self._alone = pace.refused(self._share(), self._alone, self._clock())
+        try:
+            self._change(pace.refused)
+        except RedisError as error:
+            self._lost(error)
+
+    def close(self) -> None:
+        """Give the connections back; others no longer leave a share for this worker."""
+        try:
+            self._client.zrem(self._workers_key, self._member)
+        except RedisError:
+            _log.debug("Redis did not hear that this worker is done; it forgets it by itself.")
+        self._client.close()
+
+    def _next_slot(self) -> float | None:
+        """When the next call may go, by the clock here; None while nobody knows."""
+        with self._lock:
+            may_ask = self._clock() >= self._ask_at
+        slot = None
+        if may_ask:
+            try:
+                slot = self._clock() + self._change(pace.went)
+            except RedisError as error:
+                self._lost(error)
+            else:
+                self._found()
+        with self._lock:
+            if slot is None and self._workers is not None:
+                slot = max(self._clock(), self._alone.next_at)
+            if slot is not None:
+                # Kept up in good times too, so that a loss begins no faster than the share.
+                self._alone = pace.went(self._share(), replace(self._alone, next_at=slot), slot)
+        return slot
+
+    def _change(self, step: Callable[[PacePolicy, PaceState, float], PaceState]) -> float:
+        """Bring the state in Redis one step on.
+
+        Returns:
+            Seconds until the slot that a step `pace.went` takes.
+
+        Raises:
+            RedisError: it cannot be reached, or is failing.
+        """
+        with self._client.pipeline() as pipe:
+            while True:
+                try:
+                    pipe.watch(self._pace_key)  # type: ignore[no-untyped-call]
+                    seconds, microseconds = pipe.time()
+                    now = seconds + microseconds / 1e6
+                    state = self._state_of(pipe.get(self._pace_key), now)
+                    slot = max(state.next_at, now) if step is pace.went else now
+                    after = step(self._policy, state, slot)
+                    pipe.multi()
+                    pipe.set(self._pace_key, _STATE.pack(after.next_at, after.ceiling, after.refused_at))
+                    pipe.zadd(self._workers_key, {self._member: now})
+                    pipe.zremrangebyscore(self._workers_key, "-inf", now - _GONE_SECONDS)
+                    pipe.zcard(self._workers_key)
+                    *_, workers = pipe.execute()
+                except WatchError:
+                    continue
+                with self._lock:
+                    self._workers = workers
+                return slot - now
+
+    def _state_of(self, packed: object, now: float) -> PaceState:
+        if not isinstance(packed, bytes) or len(packed) != _STATE.size:
+            return pace.begin(self._policy, now)
+        state = PaceState(*_STATE.unpack(packed))
+        was_set_back = state.next_at > now + _FURTHEST_SECONDS
+        return replace(state, next_at=now, refused_at=min(state.refused_at, now)) if was_set_back else state
+
+    def _share(self) -> PacePolicy:
+        return replace(self._policy, quota_per_second=self._policy.quota_per_second / (self._workers or 1))
+
+    def _lost(self, error: RedisError) -> None:
+        with self._lock:
+            self._ask_at = self._clock() + _ASK_AGAIN_SECONDS
+            is_news, self._is_lost = not self._is_lost, True
+            workers = self._workers
+        if not is_news:
+            return
+        if workers is None:
+            _log.error("Redis cannot be reached (%s): no call is made until it answers.", error)
+        else:
+            _log.error(
+                "Redis cannot be reached (%s): until it answers, this worker makes %.2f calls a second, its "
+                "share among %d.",
+                error,
+                self._share().full_rate,
+                workers,
+            )
+
+    def _found(self) -> None:
+        with self._lock:
+            is_news, self._is_lost = self._is_lost, False
+        if is_news:
+            _log.warning("Redis answers again: the workers share one pace.")
