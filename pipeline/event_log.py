@@ -113,7 +113,7 @@ class EventLog:
 
     def _write(self, event: Event, **fields: object) -> None:
         about = {"event": event.value, "time": self._now().isoformat(), "run_id": self._run_id}
-        self._stream.write(json.dumps({**about, **fields}, ensure_ascii=False) + "\n")
+        self._stream.write(json.dumps({**about, **fields}) + "\n")
         self._stream.flush()
 
 

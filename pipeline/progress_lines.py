@@ -51,7 +51,7 @@ class ProgressLines:
     def ended(self, record: RunRecord) -> None:
         """See `Watcher`."""
         if self._latest is not None:
-            self._write(line_of(self._latest, self._now()))
+            self._write(line_of(self._latest, self._now(), over=True))
 
     def _write(self, line: str) -> None:
         self._stream.write(f"{line}\n")

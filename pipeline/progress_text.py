@@ -15,10 +15,11 @@ _WHY = {
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
 
-def line_of(progress: Progress, now: datetime) -> str:
-    """All of it in one line, with the time in UTC."""
+def line_of(progress: Progress, now: datetime, *, over: bool = False) -> str:
+    """All of it in one line, with the time in UTC; what is left only while it is not over."""
     at = now.astimezone(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
-    return f"{at} {', '.join(_parts(progress))}"
+    left = [] if over else [f"time left: {left_of(progress)}"]
+    return f"{at} {', '.join([*_parts(progress), *left])}"
 
 
 def recordings_of(progress: Progress) -> str:
@@ -100,7 +101,6 @@ def _parts(progress: Progress) -> Iterator[str]:
     if counts.failures:
         yield f"failed {codes_of(counts.failures)}"
     yield f"cost {cost_of(progress)}"
-    yield f"time left: {left_of(progress)}"
 
 
 def _of(done: int, total: int, *, complete: bool) -> str:

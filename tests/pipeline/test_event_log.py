@@ -61,6 +61,13 @@ def test_names_that_are_not_text_are_written_all_the_same():
     assert events(stream)[0]["output"] == "out\\xff"
 
 
+def test_no_name_breaks_a_line_or_moves_a_cursor():
+    log, stream = log_of()
+    log.failed(replace(NOTE, audio_uri="/家\x85\u2028\x9b2J.wav"))
+    assert stream.getvalue().isascii()
+    assert [each["audio_uri"] for each in events(stream)] == ["/家\x85\u2028\x9b2J.wav"]
+
+
 def test_the_digest_of_a_configuration_is_that_of_its_values():
     same = Config.model_validate({"output": {"progress_seconds": 10}})
     assert digest_of(CONFIG) == digest_of(same)

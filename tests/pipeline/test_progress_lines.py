@@ -16,6 +16,7 @@ def test_a_line_comes_every_so_often_and_at_the_end():
     lines.ended(ENDED)
     told = [line.split(",")[0] for line in stream.getvalue().splitlines()]
     assert told == [f"2026-03-01T02:15:31Z recordings 0 of {found} so far" for found in (10, 20, 24)]
+    assert ["time left" in line for line in stream.getvalue().splitlines()] == [True, True, False]
 
 
 def test_a_run_that_is_over_before_anything_was_counted_says_nothing():
