@@ -137,15 +137,26 @@ class Course:
             limited_by=self._limit(now),
             seconds_left=seconds_left(
                 counts,
-                segments_per_second=self._per_second(lambda each: each.segments_done, now, _PACE_SECONDS),
-                recordings_per_second=self._per_second(lambda each: each.recordings_read, now, _PACE_SECONDS),
+                segments_per_second=self._pace(lambda each: each.segments_done, now),
+                recordings_per_second=self._pace(lambda each: each.recordings_read, now),
                 quota_per_second=self._quota_per_second,
+                calls_per_segment=self._calls_per_segment(now),
             ),
         )
 
     def timeline(self) -> Timeline:
         """What happened when."""
         return self._recorder.timeline()
+
+    def _pace(self, of: Callable[[Reading], int], now: float) -> float:
+        """How fast it goes of late; since the start where one recording takes longer than that."""
+        of_late = self._per_second(of, now, _PACE_SECONDS)
+        return of_late or of(self._recorder.totals) / max(now - self._origin, 1.0)
+
+    def _calls_per_segment(self, now: float) -> float | None:
+        """Of the last seconds: a resumed run meets what is paid for first, and pays from then on."""
+        done = self._per_second(lambda each: each.segments_done, now, _RATE_SECONDS)
+        return self._per_second(lambda each: each.calls, now, _RATE_SECONDS) / done if done else None
 
     def _limit(self, now: float) -> Limit | None:
         """What has at least one of its kind busy or waiting most of the time."""
@@ -159,14 +170,20 @@ class Course:
         total = 0.0
         for readings in self._latest.values():
             last = readings[-1]
-            first = next(each for each in readings if each.at >= last.at - window_seconds)
+            begin = last.at - window_seconds
+            first = next((each for each in reversed(readings) if each.at <= begin), readings[0])
             if last.at > first.at and last.at >= now - _SILENT_SECONDS:
                 total += (of(last.counts) - of(first.counts)) / (last.at - first.at)
         return total
 
 
 def seconds_left(
-    counts: Reading, *, segments_per_second: float, recordings_per_second: float, quota_per_second: float
+    counts: Reading,
+    *,
+    segments_per_second: float,
+    recordings_per_second: float,
+    quota_per_second: float,
+    calls_per_segment: float | None = None,
 ) -> float | None:
     """How long it will take from here, by the slower of calls and decoding.
 
@@ -178,6 +195,7 @@ def seconds_left(
         segments_per_second: that were answered or failed of late.
         recordings_per_second: that were decoded of late.
         quota_per_second: calls that may be started in a second.
+        calls_per_segment: of late, repeats among them; None for that of the whole run.
 
     Returns:
         Seconds; None while recordings are still being found, or nothing tells how fast it goes.
@@ -188,7 +206,9 @@ def seconds_left(
     segments = counts.segments_cut - counts.segments_done - counts.segments_unanswered
     if unread:
         segments += round(unread * counts.segments_cut / counts.recordings_read)
-    calls = segments * counts.calls / counts.segments_done if counts.segments_done else segments
+    if calls_per_segment is None:
+        calls_per_segment = counts.calls / counts.segments_done if counts.segments_done else 1.0
+    calls = segments * calls_per_segment
     paces = ((segments, segments_per_second), (calls, quota_per_second), (unread, recordings_per_second))
     if any(left and pace <= 0 for left, pace in paces):
         return None

@@ -47,6 +47,33 @@ def test_a_process_that_has_gone_makes_no_calls():
     assert followed.progress(ORIGIN + 60).calls_per_second == 0
 
 
+def test_a_process_that_was_held_up_has_the_speed_of_all_that_time():
+    followed = course()
+    followed.note(reading("a", 1, calls_started=10))
+    followed.note(reading("a", 31, calls_started=310))
+    assert followed.progress(ORIGIN + 31).calls_per_second == pytest.approx(10)
+
+
+def test_a_resumed_run_that_pays_again_is_not_taken_to_go_on_as_fast_as_it_began():
+    followed = course()
+    found = {"recordings_found": 1, "recordings_listed": 1, "recordings_read": 1, "segments_cut": 11_000}
+    for second in range(31):
+        paid_before, calls = min(second, 10) * 1000, max(0, second - 10) * 25
+        followed.note(reading("a", second, **found, segments_recognized=paid_before + calls, calls=calls))
+    assert followed.progress(ORIGIN + 30).seconds_left == pytest.approx(500 / 25)
+
+
+def test_what_is_left_is_known_of_recordings_that_take_longer_than_a_minute_each():
+    followed = course()
+    for second in range(171):
+        read = second // 90
+        followed.note(
+            reading("a", second, recordings_found=4, recordings_listed=1, recordings_read=read, calls=read,
+                    segments_cut=read, segments_recognized=read)
+        )  # fmt: skip
+    assert followed.progress(ORIGIN + 170).seconds_left == 3 * 170
+
+
 def test_what_waits_for_the_quota_is_limited_by_it_whatever_else_goes_on():
     busy = {"quota_wait_ms": 9000, "decode_ms": 9000, "call_ms": 9000}
     for expected in (Limit.QUOTA, Limit.DECODING, Limit.ANSWERS, None):
