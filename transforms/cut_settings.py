@@ -8,13 +8,16 @@ from typing import Literal
 
 from transforms import formats
 from transforms.cuts import CutPolicy
-from transforms.engines import EngineChoice
+from transforms.engines import EngineChoice, sample_rate_of
+from transforms.errors import UsageError
 from transforms.fetch import ReadLimits
 from transforms.keys import Fingerprint, answer_key, url_key
 from transforms.known import Shaping
 from transforms.normalize import ChannelChoice
 from transforms.records import Mark, Recording
 from transforms.request import RequestParameters, answer_fingerprint
+from transforms.slips import did_you_mean
+from transforms.speech import DETECTORS
 
 _CUTTING = ("detector", "skip_silence", "padding_seconds", "overlap_seconds", "squeeze_to_seconds")
 
@@ -80,6 +83,21 @@ class CutSettings:
     def shaping(self) -> Shaping:
         """What a later run knows the rows of a recording by."""
         return Shaping(self.shaping_base, self.engines)
+
+    def check(self) -> None:
+        """Refuse settings by which no recording could be cut.
+
+        Raises:
+            UsageError: a choice is unknown, or a limit does not hold one second.
+        """
+        choices = (("detector", self.detector, DETECTORS), ("channels", self.channels, ("mix", "split")))
+        for name, chosen, known in choices:
+            if chosen not in known:
+                raise UsageError(
+                    f"{name} is {chosen!r}: expected {' or '.join(known)}.{did_you_mean(chosen, known)}"
+                )
+        for engine in self.engines.engines:
+            self.policy(sample_rate_of(engine))
 
     def policy(self, sample_rate: int) -> CutPolicy:
         """The limits of a cut at an engine's rate."""

@@ -101,6 +101,11 @@ class EngineChoice:
     default: str
     by_language: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """All that may be used, the default first."""
+        return (self.default, *(engine for _, engine in self.by_language))
+
     def engine_for(self, language: str | None) -> str:
         """The engine for a recording in this language.
 

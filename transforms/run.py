@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 from collections.abc import Iterator
@@ -95,24 +96,26 @@ def open_run(
     """
     engines = EngineChoice(default=engine) if isinstance(engine, str) else engine
     asked = RequestParameters() if parameters is None else parameters
-    for each in (engines.default, *(named for _, named in engines.by_language)):
+    for each in engines.engines:
         check(asked, engine=each, voice_format=voice_format)
-    _refuse_numbers(requests_per_second, concurrency, max_calls if state is None else None)
+    _refuse_numbers(requests_per_second, concurrency, max_calls, counted=state is not None)
     with ExitStack() as held:
         folder = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="beamscribe-run-")))
         stop = held.enter_context(prepared(folder))
         record = None if state is None else held.enter_context(_held_state(Path(state)))
+        cutting = CutSettings(
+            engines=engines,
+            coordination=folder,
+            state=record,
+            parameters=asked,
+            voice_format=voice_format,
+            max_payload_bytes=max_payload_bytes,
+            threads=os.cpu_count() or 1,
+            local_service=is_local_endpoint(endpoint),
+        )
+        cutting.check()
         yield Run(
-            CutSettings(
-                engines=engines,
-                coordination=folder,
-                state=record,
-                parameters=asked,
-                voice_format=voice_format,
-                max_payload_bytes=max_payload_bytes,
-                threads=os.cpu_count() or 1,
-                local_service=is_local_endpoint(endpoint),
-            ),
+            cutting,
             RecognizeSettings(
                 coordination=folder,
                 client=ClientSettings(endpoint=endpoint, connections=concurrency),
@@ -130,14 +133,18 @@ def open_run(
         raise RunStoppedError(reason)
 
 
-def _refuse_numbers(requests_per_second: float, concurrency: int, uncounted_calls: int | None) -> None:
-    if requests_per_second <= 0:
+def _refuse_numbers(
+    requests_per_second: float, concurrency: int, max_calls: int | None, *, counted: bool
+) -> None:
+    if not 0 < requests_per_second < math.inf:
         raise UsageError(f"requests_per_second is {requests_per_second:g}: expected more than 0, such as 25.")
     if concurrency < 1:
         raise UsageError(f"concurrency is {concurrency}: expected 1 or more calls in flight, such as 48.")
-    if uncounted_calls is not None:
+    if max_calls is not None and max_calls < 0:
+        raise UsageError(f"max_calls is {max_calls}: expected 0 or more, or None for no wall.")
+    if max_calls is not None and not counted:
         raise UsageError(
-            f"max_calls is {uncounted_calls}, and billed calls are counted in a folder: give state as well."
+            f"max_calls is {max_calls}, and billed calls are counted in a folder: give state as well."
         )
 
 

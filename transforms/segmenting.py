@@ -190,6 +190,9 @@ class NormalizeAndCut(TypedTransform):
 
     Args:
         settings: how; `run.open_run` has them ready.
+
+    Raises:
+        UsageError: by these settings nothing could be cut.
     """
 
     advice = (
@@ -199,6 +202,7 @@ class NormalizeAndCut(TypedTransform):
 
     def __init__(self, settings: CutSettings) -> None:
         super().__init__()
+        settings.check()
         self._settings = settings
 
     def expand(self, recordings: beam.PCollection[Recording]) -> CutRecordings:

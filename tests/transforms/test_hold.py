@@ -4,6 +4,7 @@ import errno
 import gc
 import io
 import os
+import pickle
 import resource
 import sys
 import threading
@@ -119,3 +120,9 @@ def test_more_files_may_be_open_than_usual_and_never_fewer(file_limit):
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     allow_many_files()
     assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
+
+
+def test_sound_that_lies_in_a_file_can_be_pickled_as_beam_does_to_learn_its_size():
+    pcm = bytes(range(256)) * 2000
+    sound = HeldSound(held(pcm), (SampleRange(10, 20), SampleRange(30, 50)), 16_000)
+    assert pickle.loads(pickle.dumps(sound)).load() == sound.load()

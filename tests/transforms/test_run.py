@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -96,7 +97,10 @@ def test_a_record_is_for_one_run_at_a_time(tmp_path):
         ({"engine": "whisper"}, "engines start with 8k_ or 16k_"),
         ({"engine": EngineChoice("16k_zh", (("en", "16_en"),))}, "Did you mean 16k_en"),
         ({"requests_per_second": 0}, "requests_per_second is 0: expected more than 0"),
+        ({"requests_per_second": float("nan")}, "requests_per_second is nan: expected more than 0"),
         ({"concurrency": 0}, "concurrency is 0: expected 1 or more"),
+        ({"max_calls": -1, "state": "unused"}, "max_calls is -1: expected 0 or more"),
+        ({"max_payload_bytes": 0}, "max_payload_bytes is 0, too little for one second as auto"),
         ({"voice_format": "flac"}, "flac"),
         ({"parameters": RequestParameters(word_info=7)}, "word_info"),
     ],
@@ -104,6 +108,19 @@ def test_a_record_is_for_one_run_at_a_time(tmp_path):
 def test_a_wrong_argument_is_told(wrong, told):
     with pytest.raises(UsageError, match=told), open_run(**wrong):
         pytest.fail("opened")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"detector": "silerro"}, "detector is 'silerro': expected silero or energy. Did you mean silero?"),
+        ({"channels": "splitt"}, "channels is 'splitt': expected mix or split. Did you mean split?"),
+        ({"max_seconds": 0.5}, "segments need at least 1 s"),
+    ],
+)
+def test_settings_by_which_nothing_could_be_cut_are_refused_before_the_pipeline_runs(wrong, told):
+    with open_run() as run, pytest.raises(UsageError, match=re.escape(told)):
+        NormalizeAndCut(replace(run.cutting, **wrong))
 
 
 def louder(segment: Segment) -> Segment:
