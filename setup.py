@@ -14,7 +14,6 @@ BENCHMARKS = [
     "auditok>=0.5",
     "imageio-ffmpeg>=0.6",
 ]
-<<<<<<< HEAD
 YAML = [  # what apache-beam[yaml] asks for, with its limits
     "docstring-parser>=0.15,<1",
     "jsonschema>=4,<5",
@@ -22,11 +21,9 @@ YAML = [  # what apache-beam[yaml] asks for, with its limits
     "quickjs-ng>=0.14,<1",
     "virtualenv-clone>=0.5,<1",
 ]
-=======
 REDIS = [
     "redis>=5",
 ]
->>>>>>> 5bc1e87 (Runs on any number of machines share one quota through a Redis server)
 TEST = [
     *REDIS,
     *SPHINX,
@@ -82,11 +79,7 @@ setup(
         "typer>=0.20",
         "urllib3>=2.2,<3",
     ],
-<<<<<<< HEAD
-    extras_require={"benchmarks": BENCHMARKS, "sphinx": SPHINX, "test": TEST, "yaml": YAML},
-=======
-    extras_require={"redis": REDIS, "benchmarks": BENCHMARKS, "sphinx": SPHINX, "test": TEST},
->>>>>>> 5bc1e87 (Runs on any number of machines share one quota through a Redis server)
+    extras_require={"redis": REDIS, "benchmarks": BENCHMARKS, "sphinx": SPHINX, "test": TEST, "yaml": YAML},
     entry_points={
         "console_scripts": ["beamscribe=pipeline.cli:main"],
         # Under the module's own name, so that a conftest may name the plugin as well.

@@ -182,14 +182,11 @@ def test_the_commands_work(block: Block, desk: Desk, monkeypatch: pytest.MonkeyP
                 beam_options(beam)
                 with pytest.raises(SystemExit, match="0"):
                     main(["run", *own, "--print-config"])
-<<<<<<< HEAD
             case ["python", "-m", "apache_beam.yaml.main", *arguments]:
                 command = [sys.executable, "-m", "apache_beam.yaml.main", *arguments]
                 subprocess.run(command, check=True, timeout=120)
-=======
             case ["pip", "install", *_] if "cluster" in block.notes:
                 pass
->>>>>>> 5bc1e87 (Runs on any number of machines share one quota through a Redis server)
             case ["python", "-m", module, *_] if module.startswith("apache_beam."):
                 assert importlib.util.find_spec(module)
             case ["python", "-m", "pipeline", "run", *options] if "--print-config" in options:
