@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from pipeline.plain import shown_address
 from pipeline.state import STATE_FOLDER
 from transforms.addresses import display_name, is_uri, locate
 from transforms.errors import UsageError
@@ -66,8 +67,8 @@ def prepare(folder: Folder, target: str) -> None:
         folder.prepare()
     except UsageError as error:
         raise UsageError(
-            f"{display_name(target)}: exports cannot be written there ({error.__cause__}). Choose another "
-            "folder with --to, or give this user the right to write there."
+            f"{display_name(shown_address(target))}: exports cannot be written there ({error.__cause__}). "
+            "Choose another folder with --to, or give this user the right to write there."
         ) from error
 
 

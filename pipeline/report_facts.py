@@ -98,6 +98,7 @@ class Course:
 
     Attributes:
         missing: what could not be shown, and why.
+        why: this run is shown; empty where there is no other.
     """
 
     run_id: str
@@ -106,6 +107,7 @@ class Course:
     latency: Chart | None = None
     times: tuple[Share, ...] = ()
     missing: tuple[str, ...] = ()
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import math
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from pipeline import page_text
@@ -101,13 +102,16 @@ def _course(output: str, runs: Runs, rows: ReportRows, run_id: str | None) -> tu
         run = by_id[run_id]
     if run is None:
         return None, 59.0
+    brought = ", the newest that brought answers" if run.run_id in last_answers_us else ", the newest"
+    why = brought if run_id is None and len(runs.records) > 1 else ""
     record = read_run(output, run.run_id)
     limit = record.get("configuration", {}).get("segmentation", {}).get("max_seconds", 59.0)
 
     def answers(begin_us: int, step_us: int) -> list[tuple[int, int]]:
         return rows.answers_over_time(run.run_id, begin_us, step_us)
 
-    return course_of(run, record, last_answers_us.get(run.run_id), answers), float(limit)
+    course = course_of(run, record, last_answers_us.get(run.run_id), answers)
+    return replace(course, why=why), float(limit)
 
 
 def _named(names: Sequence[str], rows: ReportRows) -> list[Pick]:
@@ -120,16 +124,17 @@ def _named(names: Sequence[str], rows: ReportRows) -> list[Pick]:
     for name in names:
         if not name:
             raise UsageError("--recording is empty: is a variable of the shell not set?")
+        asked = quoted(shown_address(name))
         found = rows.named(name) or rows.named(audio_uri_of(locate(name)))
         if not found:
             raise UsageError(
-                f"--recording {quoted(name)}: the dataset has no recording with this address, id or file "
+                f"--recording {asked}: the dataset has no recording with this address, id or file "
                 f"name.{_nearest(name, rows)}"
             )
         if len(found) > 1:
             some = ", ".join(shown_address(each.audio_uri) for each in found[:3])
             raise UsageError(
-                f"--recording {quoted(name)}: {len(found)} recordings are called so, such as {some}. "
+                f"--recording {asked}: {len(found)} recordings are called so, such as {some}. "
                 "Expected the whole address of one."
             )
         picks[found[0].audio_uri] = Pick(found[0], "named", fetched=True)
@@ -191,8 +196,10 @@ def _facts(status: DatasetStatus) -> Iterator[Fact]:
     reused = f", {page_text.many(spent.reused_answers, 'answer')} reused" if spent.reused_answers else ""
     calls = page_text.count(spent.calls + spent.billed_uncounted)
     yield Fact("Calls", calls, f"{spent.billed_calls:,} billed{reused}")
-    cost = ", ".join(f"{each.amount} {each.currency}" for each in spent.cost)
-    yield Fact("Cost", cost, page_text.many(spent.runs, "run"))
+    cost, *further = [f"{each.amount} {each.currency}" for each in spent.cost] or ["0"]
+    yield Fact(
+        "Cost", cost, ", ".join([*(f"and {each}" for each in further), page_text.many(spent.runs, "run")])
+    )
     again = f"{status.failures.passing:,} worth another try" if status.failures.failures else ""
     yield Fact("Failures", page_text.count(status.failures.failures), again)
 
@@ -215,8 +222,9 @@ def _length_facts(rows: ReportRows, status: DatasetStatus, limit_seconds: float)
         return
     seconds = rows.segment_ms() / 1000
     yield Fact("Mean length", page_text.duration(seconds / answered), f"of {limit_seconds:g} s allowed")
-    least = max(1, round(seconds / limit_seconds + 0.5))
-    yield Fact("Segments", page_text.count(answered), f"at the limit as much sound would fit into {least:,}")
+    least = max(1, math.ceil(seconds / limit_seconds))
+    fit = f"at the limit as much sound would fit into {least:,}" if least < answered else ""
+    yield Fact("Segments", page_text.count(answered), fit)
 
 
 def _listed(figures: RecordingFigures, *columns: str) -> ListedRecording:

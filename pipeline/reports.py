@@ -13,6 +13,7 @@ from pipeline import page_text
 from pipeline.dataset_check import check_dataset
 from pipeline.evaluation import evaluate
 from pipeline.export_files import folder_of, prepare, target_of
+from pipeline.plain import shown_address
 from pipeline.report_facts import Report
 from pipeline.report_making import Chosen, make_report
 from pipeline.report_page import pages_of
@@ -30,6 +31,7 @@ MOST_NAMED = 12
 """Recordings that can be asked for: each is decoded, drawn and perhaps heard."""
 
 _LOOKS = 5  # as `status`
+_ENDINGS = (".html", ".htm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,9 @@ def _target(arguments: ReportArguments) -> tuple[str, str]:
             f"--to {display_name(to) or 'is empty'}: expected a file, such as "
             f"{display_name(os.path.join(to, DEFAULT_NAME))}."  # noqa: PTH118
         )
+    if not name.lower().endswith(_ENDINGS):  # so that no slip of the hand replaces a recording
+        named = display_name(shown_address(to))
+        raise UsageError(f"--to {named}: expected a name that ends in .html, such as {named}.html.")
     return target_of(arguments.output, folder or ("/" if to.startswith("/") else ".")), name
 
 
@@ -120,7 +125,7 @@ def _show(console: Console, made: Report, path: str, size_bytes: int) -> None:
     def say(text: str) -> None:
         console.print(page_text.shown(text), markup=False, highlight=False, soft_wrap=True)
 
-    say(f"Report: {display_name(path)} ({page_text.size(size_bytes)})")
+    say(f"Report: {display_name(shown_address(path))} ({page_text.size(size_bytes)})")
     for shown in made.shown:
         notes = {panel.note for panel in shown.panels if panel.note}
         say(f"  {shown.name} ({shown.why}){': ' if notes else ''}{' '.join(sorted(notes))}")

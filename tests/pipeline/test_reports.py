@@ -16,6 +16,7 @@ import pytest
 import soundfile
 from rich.console import Console
 
+from pipeline.export_files import prepare
 from pipeline.reports import MOST_NAMED, ReportArguments, report
 from pipeline.service.server import LocalService
 from pipeline.service.settings import TEST_SECRET_ID, TEST_SECRET_KEY, ServiceSettings
@@ -23,6 +24,9 @@ from tests.e2e.command import beamscribe, rows, settings
 from tests.e2e.sounds import chatter, write_wav
 from tests.pipeline.test_finished import partial, transcript_of, write
 from tests.transforms.dataset_samples import RATE, failure_of, utterance_of
+from transforms.errors import UsageError
+from transforms.folders import RemoteFolder
+from transforms.parts import create_dataset
 
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=timezone.utc)
 LOADING = ("src", "href", "data", "action", "poster", "srcset")
@@ -229,7 +233,7 @@ def test_a_dataset_without_runs_or_rows_has_a_report_too(tmp_path):
 def test_rows_of_an_older_run_count_only_where_no_newer_ones_are(tmp_path):
     old, new = "20260101T000000Z-00000001", "20260102T000000Z-00000002"
     write(tmp_path / "out", old, [utterance_of("/in/a.wav", n, text="old") for n in range(3)])
-    write(tmp_path / "out", new, [utterance_of("/in/a.wav", n, text="new", end=2 * RATE) for n in range(2)])
+    write(tmp_path / "out", new, [utterance_of("/in/a.wav", n, text="new", end=3 * RATE) for n in range(2)])
     write(tmp_path / "out", new, [partial("/in/a.wav", 1)])
     page, _ = reported(tmp_path / "out")
     assert "0 to 2 s 1 2 to 4 s 2" in page.text
@@ -252,6 +256,8 @@ def test_the_report_goes_where_it_is_told(corpus, tmp_path, monkeypatch):
     [
         (["--to", "{out}"], "--to {out}: expected a file, such as {out}/report.html."),
         (["--to", "{out}/segments/x.html"], "lies in segments/ of the dataset"),
+        (["--to", "{in}/long.wav"], "--to {in}/long.wav: expected a name that ends in .html"),
+        (["--recording", "https://h.example/a.wav?signature=hidden"], "https://h.example/a.wav?..."),
         (["--recording", "lung.wav"], "Did you mean {in}/long.wav?"),
         (["--recording", ""], "--recording is empty"),
         (["--run", "2026"], "Did you mean 20"),
@@ -264,7 +270,38 @@ def test_wrong_arguments_are_named_with_the_nearest_valid_choice(corpus, argumen
     ended = beamscribe("report", corpus, *(each.format(**places) for each in arguments))
     assert ended.code == 2
     assert message.format(**places) in ended.stderr
+    assert "hidden" not in ended.stderr
     assert not (corpus / "report.html").exists()
+
+
+def test_no_secret_of_an_address_is_told_where_nothing_can_be_written():
+    class Refusing(RemoteFolder):
+        def prepare(self) -> None:
+            raise UsageError("refused") from OSError("no right")
+
+    target = "s3://key:hidden@bucket"
+    with pytest.raises(UsageError, match=r"s3://\*\*\*@bucket: exports cannot be written there \(no right\)"):
+        prepare(Refusing(target), target)
+
+
+def test_the_run_that_was_asked_for_is_not_called_the_newest(tmp_path):
+    old, new = "20260101T000000Z-00000001", "20260102T000000Z-00000002"
+    create_dataset(str(tmp_path / "out"))
+    for run_id in (old, new):
+        started_at = f"{run_id[:4]}-01-0{run_id[7]}T00:00:00+00:00"
+        record = {"run_id": run_id, "started_at": started_at, "configuration": {}} | dict.fromkeys(
+            ("ended_at", "exit_code", "stopped", "cost", "currency")
+        )
+        (tmp_path / "out" / "runs" / f"{run_id}.json").write_text(json.dumps(record))
+    assert f"Run {old} ." in reported(tmp_path / "out", run=old)[0].text
+    assert f"Run {new} , the newest." in reported(tmp_path / "out")[0].text
+
+
+def test_an_unfinished_recording_is_not_called_partial(tmp_path):
+    write(tmp_path / "out", "20260101T000000Z-00000001", [utterance_of("/in/a.wav", 0)])
+    page, _ = reported(tmp_path / "out")
+    assert "Status unfinished" in page.text
+    assert "Status partial" not in page.text
 
 
 def test_what_is_no_dataset_has_no_report(tmp_path):
