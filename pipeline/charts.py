@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 _SHORT = ((1e6, "M"), (1e3, "k"), (1, ""))
 _NICE = (1.0, 2.0, 2.5, 5.0, 10.0)
+_NICE_WHOLE = (1.0, 2.0, 5.0, 10.0)
 _STEPS_SECONDS = (
     1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400,
 )  # fmt: skip
@@ -89,23 +90,24 @@ class Layer:
     kind: str = "main"
 
 
-def nice_step(span: float, most: int) -> float:
+def nice_step(span: float, most: int, nice_numbers: Sequence[float] = _NICE) -> float:
     """The smallest of 1, 2, 2.5, 5 times a power of ten that divides a span into at most so many steps.
 
     Args:
         span: more than 0.
         most: at least 1.
+        nice_numbers: the multiples, 1 to 10.
     """
     raw = span / most
     power = 10.0 ** math.floor(math.log10(raw))
-    return next(nice * power for nice in _NICE if nice * power >= raw * (1 - 1e-9))
+    return next(nice * power for nice in nice_numbers if nice * power >= raw * (1 - 1e-9))
 
 
-def up_ticks(highest: float, most: int = 4) -> tuple[float, tuple[Tick, ...]]:
-    """The top of a vertical axis from 0 on that holds ``highest``, and its labels."""
+def up_ticks(highest: float, most: int = 4, *, whole: bool = False) -> tuple[float, tuple[Tick, ...]]:
+    """The top of a vertical axis from 0 on that holds ``highest``, and its labels; ``whole`` for things."""
     if highest <= 0:
         return 1.0, (Tick(100.0, "0"),)
-    step = nice_step(highest, most)
+    step = max(1.0, nice_step(highest, most, _NICE_WHOLE)) if whole else nice_step(highest, most)
     steps = math.ceil(highest / step - 1e-9)
     top = steps * step
     unit, sign = next((unit, sign) for unit, sign in _SHORT if step >= unit or unit == 1)

@@ -33,23 +33,26 @@ def lengths_chart(lengths: Sequence[tuple[int, int]], limit_seconds: float) -> C
     """How many segments are how long, against the limit.
 
     Args:
-        lengths: whole seconds and how many segments are so long.
+        lengths: whole seconds, and how many segments are longer than that by up to a second.
         limit_seconds: `segmentation.max_seconds` of the run that is shown.
     """
-    longest = max(max(seconds for seconds, _ in lengths) + 1, round(limit_seconds + 0.5))
+    longest = max(max(seconds for seconds, _ in lengths) + 1, math.ceil(limit_seconds))
     step = max(1, round(nice_step(longest, 30)))
     steps = -(-longest // step)
     counts = [0] * steps
     for seconds, segments in lengths:
         counts[seconds // step] += segments
     names = [f"{number * step} to {(number + 1) * step} s" for number in range(steps)]
-    top, y_ticks = up_ticks(max(counts))
+    top, y_ticks = up_ticks(max(counts), whole=True)
     tips = [f"{name}: {page_text.many(found, 'segment')}" for name, found in zip(names, counts, strict=True)]
     whole = steps * step
     every = round(max(1.0, nice_step(whole, _LABELS)))
     most = counts.index(max(counts))
     return Chart(
-        summary=f"Segments by length. Most are {names[most]} long; the limit is {limit_seconds:g} s.",
+        summary=(
+            f"Segments by length. More are {names[most]} long than any other length; "
+            f"the limit is {limit_seconds:g} s."
+        ),
         unit="segments",
         bars=columns([Layer("segments", counts)], tips, top),
         x_ticks=across_ticks((at / whole, f"{at} s") for at in range(0, whole + 1, every)),
@@ -140,7 +143,7 @@ def latency_chart(calls: Mapping[int, int]) -> Chart:
     steps = range(first, last + 1)
     counts = [calls.get(step, 0) for step in steps]
     names = [f"{_ms(from_ms(step))} to {_ms(from_ms(step + 1))}" for step in steps]
-    top, y_ticks = up_ticks(max(counts))
+    top, y_ticks = up_ticks(max(counts), whole=True)
     tips = [f"{name}: {page_text.many(found, 'call')}" for name, found in zip(names, counts, strict=True)]
     every = max(1, -(-len(steps) // _LABELS))
     percentiles = {percent: percentile_ms(calls, percent) or 0.0 for percent in (50, 95, 99)}
@@ -168,4 +171,5 @@ def latency_chart(calls: Mapping[int, int]) -> Chart:
 
 
 def _ms(milliseconds: float) -> str:
-    return page_text.duration(milliseconds / 1000)
+    # The steps of short times are narrower than a millisecond.
+    return f"{milliseconds:.1f} ms" if milliseconds < 9.95 else page_text.duration(milliseconds / 1000)

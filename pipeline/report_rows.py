@@ -96,9 +96,12 @@ class ReportRows:
         self._tables = tables
 
     def segment_lengths(self) -> list[tuple[int, int]]:
-        """How many segments are so many whole seconds long, in order; and nothing for none."""
+        """How many segments are longer than so many whole seconds by up to one, in order; nothing for none.
+
+        What is exactly as long as the limit is then within it.
+        """
         return self._pairs(
-            "SELECT (end_ms - start_ms) / 1000 AS seconds, count(*) FROM answers GROUP BY 1 ORDER BY 1"
+            "SELECT (max(end_ms - start_ms, 1) - 1) / 1000, count(*) FROM answers GROUP BY 1 ORDER BY 1"
         )
 
     def segment_ms(self) -> int:

@@ -28,8 +28,8 @@ END_WORDS: Mapping[int, str] = {
 }
 """How a run ended, by its exit code."""
 _NO_TIMELINE = (
-    "Latencies and where the time went: the record of this run has no timeline. It was made by an earlier "
-    "release, or has not been saved yet."
+    "Latencies and where the time went: the record of this run has no timeline. The run has not ended, was "
+    "killed, or was made by an earlier release."
 )
 
 
@@ -143,7 +143,7 @@ def _course_of_timeline(run: RunFacts, timeline: Timeline, quota: float) -> Cour
     totals = timeline.totals
     facts = _run_facts(run, quota)
     if totals.call_ms:
-        in_flight = page_text.count(round(totals.call_ms / 1000 / timeline.seconds, 1))
+        in_flight = page_text.count(totals.call_ms / 1000 / timeline.seconds)
         facts.append(Fact("In flight", in_flight, "calls on average"))
     joined = math.ceil(len(timeline.buckets) / MOST_COLUMNS)
     starts = range(0, len(timeline.buckets), joined)

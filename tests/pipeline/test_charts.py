@@ -29,6 +29,14 @@ def test_labels_are_short():
     assert up_ticks(0) == (1.0, up_ticks(0)[1])
 
 
+@pytest.mark.parametrize(
+    ("highest", "labels"),
+    [(1, ["0", "1"]), (2, ["0", "1", "2"]), (10, ["0", "5", "10"]), (100, ["0", "50", "100"])],
+)
+def test_things_are_counted_in_whole_numbers(highest, labels):
+    assert [tick.label for tick in up_ticks(highest, whole=True)[1]] == labels
+
+
 @pytest.mark.parametrize(("seconds", "step"), [(0.5, 1), (59, 1), (61, 2), (86_400, 1800), (1e7, 172_800)])
 def test_steps_of_time_are_usual_ones(seconds, step):
     assert time_step(seconds, 60) == step

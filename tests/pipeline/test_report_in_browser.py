@@ -23,6 +23,21 @@ SECONDS_OF_SOUND = """Promise.all([...document.querySelectorAll("audio")].map(
 WIDER_THAN_THE_PAGE = """[...document.querySelectorAll("body *")].filter(each =>
     each.getBoundingClientRect().right > document.documentElement.clientWidth + 1
     && !each.closest(".scroll, .skip, .hidden")).map(each => each.outerHTML.slice(0, 80))"""
+# The longest figures of the head, each on a line of its own and clear of the next.
+FIGURES_APART = """(() => {
+    const figures = [...document.querySelectorAll(".tiles .value")];
+    ["123,456", "59 min 59 s", "1,234,567", "1,234,567", "12,345.6789 CNY", "123,456"].forEach(
+        (text, number) => { figures[number].textContent = text; });
+    const boxes = figures.map(each => {
+        const range = document.createRange();
+        range.selectNodeContents(each);
+        return range.getBoundingClientRect();
+    });
+    return boxes.every((box, number) => {
+        const next = boxes[number + 1];
+        return box.height < 48 && (!next || next.top > box.bottom || next.left - box.right >= 12);
+    });
+})()"""
 # WCAG 2.1, relative luminance and contrast; what lies behind a text is the nearest colour that is not clear.
 LEAST_CONTRAST = """(() => {
     const channel = value => (value /= 255) <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
@@ -75,6 +90,7 @@ def test_it_fits_reads_and_plays_without_a_network(page, chrome):
             chrome.open(page, width=width, dark=dark)
             assert chrome.value("document.documentElement.scrollWidth") <= width
             assert chrome.value(WIDER_THAN_THE_PAGE) == []
+            assert chrome.value(FIGURES_APART) is True
             contrast, where = chrome.value(LEAST_CONTRAST)
             assert contrast >= 4.5, where
     seconds = chrome.value(SECONDS_OF_SOUND)

@@ -40,7 +40,7 @@ def output(tmp_path: Path) -> str:
 
 def test_the_newest_row_of_a_key_counts(output):
     with report_rows(output) as rows:
-        assert rows.segment_lengths() == [(2, 1), (4, 1), (7, 1), (9, 2)]
+        assert rows.segment_lengths() == [(1, 1), (3, 1), (6, 1), (8, 2)]
         assert rows.segment_ms() == 31_000
         assert rows.last_answers_us() == {OLD: 110_000_000, NEW: 501_000_000}
         assert rows.answers_over_time(NEW, 500_500_000, 1_000_000) == [(0, 1)]

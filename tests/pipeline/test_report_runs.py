@@ -129,7 +129,26 @@ def test_lengths_stand_against_the_limit():
     assert chart.rows[-1] == ("60 to 62 s", "1")
     (limit,) = chart.limits
     assert limit.at == pytest.approx(100 * 59 / 62)
-    assert "Most are 58 to 60 s long" in chart.summary
+    assert "More are 58 to 60 s long than any other length" in chart.summary
+
+
+def test_what_is_as_long_as_the_limit_is_drawn_within_it():
+    chart = lengths_chart([(4, 2)], 5.0)
+    assert chart.rows[-1] == ("4 to 5 s", "2")
+    assert chart.limits[0].at == 100
+
+
+def test_short_latencies_have_names_of_their_own():
+    chart = latency_chart({step_of(1): 1, step_of(9): 1})
+    names = [name for name, _ in chart.rows]
+    assert all(low != high for low, high in (name.split(" to ") for name in names))
+    assert len({tick.label for tick in chart.x_ticks}) == len(chart.x_ticks)
+
+
+def test_few_calls_in_flight_are_not_none():
+    busy = Reading(calls_started=1, call_ms=80)
+    course = course_of(RUN, record(told((2.0, busy)).as_json()), None, nothing)
+    assert [fact.value for fact in course.facts if fact.name == "In flight"] == ["0.04"]
 
 
 def test_the_quota_is_in_the_picture_whatever_the_rate():
