@@ -7,7 +7,6 @@ packages, not in one: a test's own module may be called ``pipeline`` too.
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -135,13 +134,13 @@ def _entry_of(answer: str | Mapping[str, object]) -> Mapping[str, object]:
 
 def _refuse_unknown(settings: Mapping[str, object], known: Sequence[str]) -> None:
     from transforms.errors import UsageError
+    from transforms.slips import did_you_mean
 
     every = ("answers", *known)
     for name in settings:
         if name not in every:
-            (nearest,) = difflib.get_close_matches(name, every, 1, 0)
             raise UsageError(
-                f"beamscribe_service: {name!r} is no setting of the local service; did you mean {nearest!r}? "
+                f"beamscribe_service: {name!r} is no setting of the local service.{did_you_mean(name, every)} "
                 f"It takes {', '.join(every)}."
             )
 

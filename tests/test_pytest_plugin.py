@@ -49,8 +49,8 @@ def test_faults_are_texts_and_other_settings_pass_through(beamscribe_service: St
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"latency": (1, 2)}, "'latency' is no setting.*did you mean 'latency_ms'"),
-        ({"answer": ["yes"]}, "did you mean 'answers'"),
+        ({"latency": (1, 2)}, "'latency' is no setting.*Did you mean latency_ms?"),
+        ({"answer": ["yes"]}, "Did you mean answers?"),
         ({"recognizer": "whisper"}, "recognizer 'whisper' is unknown"),
         ({"faults": ["thottle=1"]}, "KIND one of throttle"),
     ],
