@@ -140,7 +140,7 @@ def _refuse_unknown(settings: Mapping[str, object], known: Sequence[str]) -> Non
     for name in settings:
         if name not in every:
             raise UsageError(
-                f"beamscribe_service: {name!r} is no setting of the local service.{did_you_mean(name, every)} "
+                f"beamscribe_service: {name!r} is no setting of the service.{did_you_mean(name, every)} "
                 f"It takes {', '.join(every)}."
             )
 

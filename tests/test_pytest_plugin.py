@@ -49,7 +49,7 @@ def test_faults_are_texts_and_other_settings_pass_through(beamscribe_service: St
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"latency": (1, 2)}, "'latency' is no setting.*Did you mean latency_ms?"),
+        ({"latency": (1, 2)}, "'latency' is no setting of the service.*Did you mean latency_ms?"),
         ({"answer": ["yes"]}, "Did you mean answers?"),
         ({"recognizer": "whisper"}, "recognizer 'whisper' is unknown"),
         ({"faults": ["thottle=1"]}, "KIND one of throttle"),
