@@ -38,6 +38,7 @@ TEST = [
     "pytest-timeout>=2.3",
     "pytest-xdist>=3.6",
     "ruff>=0.17,<0.18",
+    "setuptools>=65",
     "tencentcloud-sdk-python-asr>=3.0.1300",
     "types-PyYAML",
 ]

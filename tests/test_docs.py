@@ -129,7 +129,7 @@ def written_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     for name, shipped in RECORDINGS.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / "tests" / "recordings" / shipped, folder / name)
-    for name in ("tests", "docs", "configs"):
+    for name in ("tests", "docs", "configs", "containers"):
         (folder / name).symlink_to(ROOT / name)
     files = ThreadingHTTPServer(("127.0.0.1", 0), partial(_QuietFiles, directory=str(folder)))
     Thread(target=files.serve_forever, daemon=True).start()
@@ -182,6 +182,9 @@ def test_the_commands_work(block: Block, desk: Desk, monkeypatch: pytest.MonkeyP
                 beam_options(beam)
                 with pytest.raises(SystemExit, match="0"):
                     main(["run", *own, "--print-config"])
+            case ["docker", "build", *options] if "cluster" in block.notes:
+                assert Path(options[options.index("-f") + 1]).is_file()
+                assert options[-1] == "."
             case ["python", "-m", "apache_beam.yaml.main", *arguments]:
                 command = [sys.executable, "-m", "apache_beam.yaml.main", *arguments]
                 subprocess.run(command, check=True, timeout=120)
@@ -389,6 +392,16 @@ def test_hugging_face_can_read_a_table_without_rows(tmp_path: Path) -> None:
     create_dataset(str(tmp_path))
     (part,) = (tmp_path / "segments").glob("*.parquet")
     assert pq.read_metadata(part).num_row_groups == 0
+
+
+def test_beam_knows_the_options_that_the_page_on_runners_explains() -> None:
+    names = {
+        name
+        for row in rows_of(DOCS / "runners.md", starting_with="`--")
+        for name in re.findall(r"`--(\w+)", row[0])
+    }
+    assert len(names) > 10
+    assert names <= set(beam_options([]).get_all_options())
 
 
 def test_every_exit_code_is_explained() -> None:

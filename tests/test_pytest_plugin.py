@@ -1,13 +1,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
-import sysconfig
 import textwrap
 import urllib.request
-import venv
 import zipfile
 from pathlib import Path
 
@@ -15,11 +12,11 @@ import pytest
 
 from pipeline.service.settings import TEST_SECRET_ID
 from pytest_beamscribe import MakeConfig, StartService
+from tests.installed import environment_in, shipped_files, source_in
 from tests.service.calls import code_of, fields_of, tone, wav
 from transforms.connections import proxy_for
 from transforms.errors import UsageError
 
-ROOT = Path(__file__).resolve().parents[1]
 FIELDS = fields_of(wav(tone(0.2)))
 LOADED = ("-p", "pytest_beamscribe")  # as the entry point does where Beamscribe is installed
 
@@ -164,11 +161,7 @@ def assert_passes(pytester: pytest.Pytester, *arguments: str, passed: int = 1) -
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The package as users install it, built from a copy: a build leaves things in its folder."""
     folder = tmp_path_factory.mktemp("wheel")
-    source = folder / "source"
-    for name in ("transforms", "pipeline", "configs"):
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("setup.py", "pyproject.toml", "README.md", "pytest_beamscribe.py"):
-        shutil.copyfile(ROOT / name, source / name)
+    source = source_in(folder / "source")
     build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", str(folder), str(source)]
     done = subprocess.run(build, capture_output=True, text=True, timeout=240, check=False)
     if "No matching distribution found for setuptools" in done.stderr:
@@ -180,26 +173,15 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_has_every_file_of_the_packages(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    configs = {f"pipeline/configs/{path.name}" for path in (ROOT / "configs").glob("*.yaml")}
-    files = {
-        path.relative_to(ROOT).as_posix()
-        for package in ("transforms", "pipeline")
-        for path in (ROOT / package).rglob("*")
-        if path.is_file() and path.suffix != ".pyc"
-    }
-    assert sorted((files | configs | {"pytest_beamscribe.py"}) - names) == []
+    assert sorted(shipped_files() - names) == []
 
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The python of an environment that the wheel is installed in."""
-    environment = tmp_path_factory.mktemp("environment")
-    venv.create(environment)
-    packages = Path(sysconfig.get_path("purelib", "venv", {"base": str(environment)}))
+    packages = tmp_path_factory.mktemp("packages")
     zipfile.ZipFile(wheel).extractall(packages)
-    # What it requires, as it is here; a checkout that is installed here stays out.
-    (packages / "required.pth").write_text(sysconfig.get_path("purelib"))
-    return environment / "bin" / "python"
+    return environment_in(tmp_path_factory.mktemp("environment"), packages) / "python"
 
 
 @pytest.mark.parametrize(

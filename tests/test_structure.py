@@ -143,6 +143,20 @@ def names_anything(kind: ast.expr | None) -> bool:
     )
 
 
+def test_no_function_without_a_name_goes_to_the_workers():
+    """A lambda goes by value: a worker that lacks the packages would run half of the job."""
+    nameless = []
+    for path in MODULES:
+        if "apache_beam" not in set(imports_of(path)):
+            continue
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.Call) and makes_a_transform(node):
+                inside = [each for given in (node.args, node.keywords) for each in given]
+                if any(isinstance(each, ast.Lambda) for given in inside for each in ast.walk(given)):
+                    nameless.append(f"{name_of(path)}, line {node.lineno}")
+    assert nameless == []
+
+
 def test_every_step_of_a_pipeline_is_labelled():
     """``pcollection | transform`` without ``"label" >>`` gets a name that changes with the code."""
     unlabelled = []
