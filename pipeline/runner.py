@@ -7,9 +7,15 @@ import json
 import os
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
 from apache_beam.metrics.metric import MetricsFilter
-from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
+from apache_beam.options.pipeline_options import (
+    DirectOptions,
+    PipelineOptions,
+    SetupOptions,
+    StandardOptions,
+)
 from apache_beam.portability import python_urns
 from apache_beam.portability.api import beam_runner_api_pb2
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
@@ -17,6 +23,7 @@ from apache_beam.runners.runner import PipelineResult, PipelineRunner, create_ru
 
 from pipeline.run_record import RunCounts
 from transforms.errors import UsageError
+from transforms.nearby import did_you_mean_path
 
 DEFAULT_RUNNER = "FnApiRunner"
 """DirectRunner takes Prism where its binary can be downloaded and FnApiRunner elsewhere:
@@ -49,6 +56,7 @@ def beam_options(flags: Sequence[str]) -> PipelineOptions:
     workers = options.view_as(DirectOptions).direct_num_workers
     if workers < 0:
         raise UsageError(f"--direct_num_workers={workers}: expected 0 (one for each core) or more.")
+    _refuse_setup_file(options.view_as(SetupOptions).setup_file)
     try:
         create_runner(standard.runner)
     except (ValueError, ImportError) as error:
@@ -56,6 +64,16 @@ def beam_options(flags: Sequence[str]) -> PipelineOptions:
     if name in _LOCAL_RUNNERS:
         _refuse_unknown(flags)
     return options
+
+
+def _refuse_setup_file(path: str | None) -> None:
+    """Refuse a path that Beam would only stumble over when the job has begun."""
+    if path is None:
+        return
+    if not Path(path).is_file():
+        raise UsageError(f"--setup_file={path}: there is no such file.{did_you_mean_path(path)}")
+    if Path(path).name == path:
+        raise UsageError(f"--setup_file={path}: write ./{path}; Beam needs the folder before the name.")
 
 
 def _refuse_unknown(flags: Sequence[str]) -> None:

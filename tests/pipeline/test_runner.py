@@ -39,6 +39,18 @@ def test_runners_that_lose_rows_or_pay_twice_are_refused(name):
         beam_options([f"--runner={name}"])
 
 
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [("setup.py", r"write \./setup\.py"), ("./stup.py", r"no such file. Did you mean \./setup\.py")],
+)
+def test_a_setup_file_that_beam_would_stumble_over_is_refused(path, says, tmp_path, monkeypatch):
+    (tmp_path / "setup.py").touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=says):
+        beam_options([f"--setup_file={path}"])
+    beam_options(["--setup_file=./setup.py"])
+
+
 def test_beams_options_pass_unchanged():
     options = beam_options(["--direct_num_workers=3", "--direct_running_mode=multi_threading"])
     assert options.view_as(DirectOptions).direct_running_mode == "multi_threading"
