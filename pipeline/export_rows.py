@@ -52,12 +52,13 @@ _SEGMENT_COLUMNS = (
     "level_dbfs",
     "clipped_share",
 )
-_COLUMNS = {
+COLUMNS: Mapping[Table, tuple[str, ...]] = {
     # Transcripts first: what is written meanwhile has its segments on disk before its transcript.
     Table.TRANSCRIPTS: TRANSCRIPT_COLUMNS,
     Table.SEGMENTS: _SEGMENT_COLUMNS,
     Table.FAILURES: ("audio_uri", "segment_index", "code", "run_id"),
 }
+"""What `recording_of_rows` takes of each row: never its sound."""
 
 _ATTEMPTS = 5  # at reading a dataset whose parts are being replaced
 _BATCH_ROWS = 256  # the words of a minute take 60 KB as Python objects
@@ -95,7 +96,7 @@ def _filled(database: sqlite3.Connection, output: str) -> bool:
     """Takes all rows in; False if parts were replaced meanwhile, so that some may be missing."""
     listed: dict[Table, list[Part]] = {}
     damaged: list[str] = []
-    for table, columns in _COLUMNS.items():
+    for table, columns in COLUMNS.items():
         folder = dataset_folder(output, table.value)
         listed[table] = newest_parts(folder.names())
         for part in listed[table]:
@@ -134,12 +135,17 @@ def _in_order(database: sqlite3.Connection) -> Iterator[RecordingExport]:
         by_table: defaultdict[Table, list[Mapping[str, Any]]] = defaultdict(list)
         for _, kind, encoded in own:
             table = Table(kind)
-            by_table[table].append(dict(zip(_COLUMNS[table], json.loads(encoded), strict=True)))
+            by_table[table].append(dict(zip(COLUMNS[table], json.loads(encoded), strict=True)))
         yield recording_of_rows(audio_uri, by_table)
 
 
 def recording_of_rows(audio_uri: str, rows: Mapping[Table, Sequence[Mapping[str, Any]]]) -> RecordingExport:
-    """A recording from all rows that it has in any table, of any runs; instants as ISO 8601 or datetime."""
+    """A recording from all rows that it has in any table, of any runs.
+
+    Args:
+        audio_uri: its address.
+        rows: with `COLUMNS`; instants as ISO 8601 or datetime.
+    """
     return recording_export(
         audio_uri,
         TRANSCRIPT_COLUMNS,

@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.export_rows import COLUMNS
 from pipeline.standing_rows import TableReader
 from pipeline.temporary_database import temporary_database
 from transforms.folders import dataset_folder
@@ -165,7 +166,7 @@ class ReportRows:
             yield str(audio_uri)
 
     def rows_of(self, addresses: Sequence[str]) -> dict[Table, list[dict[str, Any]]]:
-        """All rows of some recordings, of any runs, with all of their columns.
+        """All rows of some recordings, of any runs, with `export_rows.COLUMNS`; null for what a row lacks.
 
         Raises:
             PartVanishedError: a run has just replaced a part: all has to be read anew.
@@ -173,11 +174,13 @@ class ReportRows:
         wanted = pa.array(addresses, type=pa.string())
         found: dict[Table, list[dict[str, Any]]] = {table: [] for table in Table}
         for table, reader in self._tables.items():
+            columns = COLUMNS[table]
             for part in reader.parts:
                 # Most parts have none of them: their texts and words need not be read.
                 if any(_among(batch, wanted).num_rows for batch in reader.batches(part, ("audio_uri",))):
-                    for batch in reader.batches(part, None):
-                        found[table] += _among(batch, wanted).to_pylist()
+                    for batch in reader.batches(part, columns):
+                        own = _among(batch, wanted).to_pylist()
+                        found[table] += [dict.fromkeys(columns) | row for row in own]
         return found
 
     def _pairs(self, query: str, *values: object) -> list[tuple[int, int]]:

@@ -69,16 +69,15 @@ class TableReader:
     parts: Sequence[Part]
     damaged: dict[str, Damage] = field(default_factory=dict)
 
-    def batches(self, part: Part, columns: Sequence[str] | None) -> list[pa.RecordBatch]:
-        """Some columns of a part, or all; nothing if it is damaged.
+    def batches(self, part: Part, columns: Sequence[str]) -> list[pa.RecordBatch]:
+        """Those of some columns that a part has; nothing if it is damaged.
 
         Raises:
             PartVanishedError: it is no longer there.
         """
-        names = None if columns is None else list(columns)
         try:
             with reading(self.folder, part) as file:
-                return list(file.iter_batches(batch_size=BATCH_ROWS, columns=names))
+                return list(file.iter_batches(batch_size=BATCH_ROWS, columns=list(columns)))
         except OutputError as error:
             self._note(part, error)
             return []

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,14 @@ def output(tmp_path: Path) -> str:
     write(tmp_path, NEW, [said("/in/a.wav", 0, 0, 4, 500), said("/in/d.wav", 0, 1, 8, 501)])
     write(tmp_path, NEW, [failure_of("/in/e.wav")])
     return str(tmp_path)
+
+
+def test_the_sound_of_rows_is_not_read(tmp_path):
+    write(tmp_path, OLD, [replace(utterance_of("/in/a.wav", 0), flac=b"sound")])
+    with report_rows(str(tmp_path)) as rows:
+        (row,) = rows.rows_of(["/in/a.wav"])[Table.SEGMENTS]
+    assert "audio" not in row
+    assert {"text", "words", "speech_ms"} <= row.keys()
 
 
 def test_the_newest_row_of_a_key_counts(output):

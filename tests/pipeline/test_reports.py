@@ -24,6 +24,7 @@ from tests.e2e.command import beamscribe, rows, settings
 from tests.e2e.sounds import chatter, write_wav
 from tests.pipeline.test_finished import partial, transcript_of, write
 from tests.transforms.dataset_samples import RATE, failure_of, utterance_of
+from tests.transforms.test_upgrade import make_older
 from transforms.errors import UsageError
 from transforms.folders import RemoteFolder
 from transforms.parts import create_dataset
@@ -302,6 +303,13 @@ def test_an_unfinished_recording_is_not_called_partial(tmp_path):
     page, _ = reported(tmp_path / "out")
     assert "Status unfinished" in page.text
     assert "Status partial" not in page.text
+
+
+def test_a_dataset_of_the_release_before_has_a_report_before_it_is_upgraded(tmp_path):
+    write(tmp_path / "out", "20260101T000000Z-00000001", [utterance_of("/in/a.wav", 0, text="heard")])
+    make_older(tmp_path / "out")
+    page, _ = reported(tmp_path / "out")
+    assert "heard" in page.text.rpartition("To see and hear")[2]
 
 
 def test_what_is_no_dataset_has_no_report(tmp_path):
