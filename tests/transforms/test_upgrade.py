@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
@@ -88,6 +89,18 @@ def test_an_upgrade_that_was_broken_off_is_finished(tmp_path: Path, monkeypatch:
     upgrade_dataset(str(output))
     assert versions(output) == {SCHEMA_VERSION}
     assert read(output).num_rows == 5
+
+
+def test_parts_that_a_killed_settle_had_replaced_can_be_read_beside_the_others(tmp_path: Path) -> None:
+    output = older(tmp_path)
+    path = next((output / "segments").glob("part-run-*.parquet"))
+    part = Part.of_name(path.name)
+    assert part is not None
+    path.with_name(part.rewritten().name).write_bytes(path.read_bytes())
+    upgrade_dataset(str(output))
+    assert versions(output) == {SCHEMA_VERSION}
+    (counted,) = duckdb.sql(f"SELECT count(*), count(audio) FROM '{output}/segments/*.parquet'").fetchall()
+    assert counted == (5 + pq.read_metadata(path).num_rows, 0)
 
 
 def test_what_is_of_today_or_unknown_is_left_alone(tmp_path: Path) -> None:
