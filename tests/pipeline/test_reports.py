@@ -6,7 +6,7 @@ import io
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from html.parser import HTMLParser
 from pathlib import Path
@@ -310,6 +310,14 @@ def test_a_dataset_of_the_release_before_has_a_report_before_it_is_upgraded(tmp_
     make_older(tmp_path / "out")
     page, _ = reported(tmp_path / "out")
     assert "heard" in page.text.rpartition("To see and hear")[2]
+
+
+def test_many_codes_do_not_make_the_page_endless(tmp_path):
+    failures = [replace(failure_of(f"/in/{number}.wav"), code=f"Odd{number}") for number in range(53)]
+    write(tmp_path / "out", "20260101T000000Z-00000001", failures)
+    page, _ = reported(tmp_path / "out")
+    assert len([each for each in page.of("div") if each.get("class") == "code"]) == 50
+    assert "and 3 codes more: status --json has all of them." in page.text
 
 
 def test_what_is_no_dataset_has_no_report(tmp_path):
