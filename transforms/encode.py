@@ -9,6 +9,7 @@ written into them where the format can tell it (`formats.DELAY_SAMPLES`).
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -22,6 +23,9 @@ from transforms.errors import RecordingError, UsageError
 from transforms.formats import BIT_RATES, ENCODABLE
 from transforms.records import Stage
 from transforms.sound import AudioSegment
+
+Slices = tuple[bytes | memoryview, ...]
+"""Bytes to be joined."""
 
 # Where a payload comes out too large, the rate is lowered by these factors in turn; of 48
 # kbit/s they make 32 and 24, which mp3 knows.
@@ -56,7 +60,12 @@ _CODECS: Mapping[str, _Codec] = MappingProxyType(
 
 
 def encode(audio: AudioSegment, voice_format: str, *, name: str, max_payload_bytes: int) -> bytes:
-    """Encode a segment.
+    """Encode a segment; see `encode_in_slices`."""
+    return b"".join(encode_in_slices(audio, voice_format, name=name, max_payload_bytes=max_payload_bytes))
+
+
+def encode_in_slices(audio: AudioSegment, voice_format: str, *, name: str, max_payload_bytes: int) -> Slices:
+    """Encode a segment, without a second copy of its sound where it is sent as it is.
 
     Args:
         audio: 16-bit mono.
@@ -67,35 +76,58 @@ def encode(audio: AudioSegment, voice_format: str, *, name: str, max_payload_byt
     Raises:
         RecordingError: of stage recognize: it does not fit, not at the lowest bit rate either.
         UsageError: segments cannot be sent in this format.
+
+    Returns:
+        The payload in order, in slices of which each but the last is a multiple of 3 bytes
+        long: so each can be put into base64 by itself.
     """
     assert (audio.sample_width, audio.channels) == (2, 1), "normalized audio is 16-bit mono"
-    payload = b""
+    size_bytes = 0
     for payload in _attempts(audio, voice_format):
-        if len(payload) <= max_payload_bytes:
+        size_bytes = sum(map(len, payload))
+        if size_bytes <= max_payload_bytes:
             return payload
     raise RecordingError(
         Stage.RECOGNIZE,
         codes.PAYLOAD_TOO_LARGE,
-        f"{len(audio) / 1000:.1f} s of {name} as {voice_format} are {len(payload)} bytes, more than the "
+        f"{len(audio) / 1000:.1f} s of {name} as {voice_format} are {size_bytes} bytes, more than the "
         f"{max_payload_bytes} allowed. Set recognition.voice_format to auto, or lower "
         "segmentation.max_seconds.",
     )
 
 
-def _attempts(audio: AudioSegment, voice_format: str) -> Iterator[bytes]:
+def _attempts(audio: AudioSegment, voice_format: str) -> Iterator[Slices]:
     """Payloads, each smaller than the one before; made one by one."""
     if voice_format == "wav":
-        yield audio.export(io.BytesIO(), format="wav").getvalue()
+        header = _wav_header(audio)
+        # With some of its sound it is a multiple of 3.
+        joined = -len(header) % 3
+        yield header + audio.raw_data[:joined], memoryview(audio.raw_data)[joined:]
     elif voice_format == "pcm":
-        yield audio.raw_data
+        yield (audio.raw_data,)
     elif voice_format in _CODECS:
         for step in _RATE_STEPS:
-            yield _compress(audio, _CODECS[voice_format], round(BIT_RATES[voice_format] * step))
+            yield (_compress(audio, _CODECS[voice_format], round(BIT_RATES[voice_format] * step)),)
     else:
         raise UsageError(
             f"recognition.voice_format {voice_format!r} cannot be made here; allowed: "
             f"auto, {', '.join(ENCODABLE)}."
         )
+
+
+def _wav_header(audio: AudioSegment) -> bytes:
+    """What stands before the samples in a wav file that holds them."""
+    header = audio[:0].export(io.BytesIO(), format="wav").getvalue()
+    size_bytes = len(audio.raw_data)
+    # The two lengths: of all that follows, and of the samples.
+    return b"".join(
+        (
+            header[:4],
+            struct.pack("<I", len(header) - 8 + size_bytes),
+            header[8:-4],
+            struct.pack("<I", size_bytes),
+        )
+    )
 
 
 def _compress(audio: AudioSegment, codec: _Codec, bit_rate: int) -> bytes:

@@ -13,6 +13,7 @@ SILENCE_DBFS = -100.0
 """The level of digital silence, and of what is softer still."""
 
 _FULL_SCALE = 32768
+_AT_ONCE = 2**16
 
 
 def quality_of(audio: AudioSegment, speech_samples: int | None = None) -> Quality:
@@ -27,10 +28,14 @@ def quality_of(audio: AudioSegment, speech_samples: int | None = None) -> Qualit
         speech_samples: how much of it is taken for speech; None if nobody looked.
     """
     samples = np.frombuffer(audio.raw_data, "<i2")
-    squares = int(np.einsum("i,i->", samples, samples, dtype=np.int64))
+    squares = clipped = 0
+    # By the piece: what is compared at once takes memory beside the sound.
+    for start in range(0, len(samples), _AT_ONCE):
+        piece = samples[start : start + _AT_ONCE]
+        squares += int(np.einsum("i,i->", piece, piece, dtype=np.int64))
+        clipped += np.count_nonzero((piece == _FULL_SCALE - 1) | (piece == -_FULL_SCALE))
     level = SILENCE_DBFS
     if squares:
         mean = squares / len(samples) / _FULL_SCALE**2
         level = max(SILENCE_DBFS, round(10 * math.log10(mean), 2))
-    clipped = np.count_nonzero((samples == _FULL_SCALE - 1) | (samples == -_FULL_SCALE))
-    return Quality(speech_samples, level, int(clipped) / max(1, len(samples)))
+    return Quality(speech_samples, level, clipped / max(1, len(samples)))

@@ -26,7 +26,7 @@ from transforms.calling import Caller, Ending, Reply, Tally
 from transforms.client import ClientSettings, PreparedCall, SentenceClient
 from transforms.credentials import EnvironmentCredentials
 from transforms.crew import CrewFn, Output, or_dead_letter
-from transforms.encode import encode
+from transforms.encode import encode_in_slices
 from transforms.folders import OutputError
 from transforms.meter_files import borrowed_meter, give_back_meter
 from transforms.own_sound import measured
@@ -231,7 +231,7 @@ class RecognizeFn(CrewFn[Segment, Settled]):
             return self._prepare_url(engine, segment.url)
         voice_format = _voice_format(segment, settings)
         with self._encoding:  # more at once than cores would be late all the same, and large
-            payload = encode(
+            payload = encode_in_slices(
                 segment.audio,
                 voice_format,
                 name=segment.span.audio_uri,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import PurePosixPath
 from types import MappingProxyType
@@ -125,7 +125,7 @@ _BASE64_SLICE_BYTES = 48 * 1024
 
 
 def json_body(
-    parameters: RequestParameters, *, engine: str, voice_format: str, audio: bytes
+    parameters: RequestParameters, *, engine: str, voice_format: str, audio: Sequence[bytes | memoryview]
 ) -> Iterator[bytes]:
     """The body of a call that carries the audio itself, in slices.
 
@@ -137,13 +137,14 @@ def json_body(
         parameters: checked ones.
         engine: the engine's name.
         voice_format: what the audio is encoded as.
-        audio: the encoded audio.
+        audio: the encoded audio in slices, of which each but the last is a multiple of 3 long.
     """
-    call = _call_fields(parameters, engine, voice_format, _SOURCE_DATA) | {"DataLen": len(audio)}
+    call = _call_fields(parameters, engine, voice_format, _SOURCE_DATA) | {"DataLen": sum(map(len, audio))}
     yield json.dumps(call).encode("ascii")[:-1] + b', "Data": "'
-    view = memoryview(audio)
-    for start in range(0, len(view), _BASE64_SLICE_BYTES):
-        yield pybase64.b64encode(view[start : start + _BASE64_SLICE_BYTES])
+    for piece in audio:
+        view = memoryview(piece)
+        for start in range(0, len(view), _BASE64_SLICE_BYTES):
+            yield pybase64.b64encode(view[start : start + _BASE64_SLICE_BYTES])
     yield b'"}'
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import io
 import wave
 
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from media_files import tone
 
-from transforms.encode import encode
+from transforms.encode import encode, encode_in_slices
 from transforms.errors import RecordingError, UsageError
 from transforms.formats import ENCODABLE, bytes_upper_bound
 from transforms.normalize import to_int16
@@ -43,6 +44,19 @@ def test_wav_is_canonical():
     with wave.open(io.BytesIO(payload)) as reader:
         assert reader.getparams()[:4] == (1, 2, 16000, 16000)
         assert reader.readframes(16000) == audio.raw_data
+
+
+@given(st.integers(0, 500), st.sampled_from([8000, 16000]))
+def test_wav_is_what_pydub_would_write(samples, sample_rate):
+    audio = sound_of(b"\1\2" * samples, sample_rate)
+    assert pack(audio, "wav") == audio.export(io.BytesIO(), format="wav").getvalue()
+
+
+@pytest.mark.parametrize("voice_format", ENCODABLE)
+def test_slices_can_be_put_into_base64_one_by_one(voice_format):
+    audio = audio_of(tone(440, 16000), 16000)
+    slices = encode_in_slices(audio, voice_format, name="a.wav", max_payload_bytes=PLENTY)
+    assert b"".join(map(base64.b64encode, slices)) == base64.b64encode(pack(audio, voice_format))
 
 
 def test_pcm_is_the_samples():
