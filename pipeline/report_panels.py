@@ -15,12 +15,12 @@ from pipeline.plain import name_of, shown_address
 from pipeline.report_facts import Fact, Panel, Shown
 from pipeline.report_pieces import (
     MOST_LINES,
-    WHOLE_MS,
     Strip,
     Window,
     as_far_as,
     bands_of,
     lines_of,
+    note_of,
     part_of,
     windows_of,
 )
@@ -111,7 +111,7 @@ class PanelMaker:
         if sound is not None:
             channel = as_far_as(channel, sound.duration_ms)
             windows = windows_of(channel, sound.duration_ms, self._seconds_left)
-            note = _note(channel, windows)
+            note = note_of(channel, windows)
         lines = lines_of(channel, windows)
         return Panel(
             title=f"Channel {channel.channel}" if len(recording.channels) > 1 else "",
@@ -148,18 +148,6 @@ class PanelMaker:
                 audio,
                 tuple(each for each in others if each is not None),
             )
-
-
-def _note(channel: ChannelExport, windows: Sequence[Window]) -> str:
-    """Why not all of a channel can be heard."""
-    whole = windows[0]
-    if whole.is_heard:
-        return ""
-    if len(windows) > 1:
-        return "Too long to be heard whole here: what can be heard are seconds around some of its cuts."
-    if whole.end_ms > WHOLE_MS and len(channel.segments) < 2:
-        return "Too long to be heard whole here, and it has no cuts to be heard."
-    return "The report has no room for its sound."
 
 
 def _facts(channel: ChannelExport) -> Iterator[Fact]:

@@ -123,6 +123,18 @@ def windows_of(channel: ChannelExport, duration_ms: int, seconds_left: float) ->
     return windows
 
 
+def note_of(channel: ChannelExport, windows: Sequence[Window]) -> str:
+    """Why not all of a channel can be heard, in a sentence; empty if it can."""
+    whole = windows[0]
+    if whole.is_heard:
+        return ""
+    if len(windows) > 1:
+        return "Too long to be heard whole here: what can be heard are seconds around some of its cuts."
+    if whole.end_ms > WHOLE_MS and len(channel.segments) < 2:
+        return "Too long to be heard whole here, and it has no cuts to be heard."
+    return "The report has no room for its sound."
+
+
 def _cuts(channel: ChannelExport) -> list[tuple[SegmentFound, SegmentFound]]:
     """Some of a channel's cuts, evenly spread: the segments at both sides."""
     pairs = list(zip(channel.segments[:-1], channel.segments[1:], strict=True))

@@ -9,6 +9,7 @@ from pipeline.report_pieces import (
     as_far_as,
     bands_of,
     lines_of,
+    note_of,
     part_of,
     windows_of,
 )
@@ -51,6 +52,18 @@ def test_sound_stops_when_the_room_is_used_up():
     many = channel(*(segment(number, number * minute, (number + 1) * minute) for number in range(30)))
     assert len(windows_of(many, 30 * minute, 25)) == 3
     assert [each.is_heard for each in windows_of(channel(segment(0, 0, minute)), minute, 25)] == [False]
+
+
+def test_a_long_recording_without_cuts_is_not_said_to_lack_room():
+    def note(found: ChannelExport, duration_ms: int, seconds_left: float) -> str:
+        return note_of(found, windows_of(found, duration_ms, seconds_left))
+
+    one, two = segment(0, 0, 900), segment(1, 1000, 1900)
+    assert note(channel(one), WHOLE_MS, 1e9) == ""
+    assert "seconds around" in note(channel(one, two), WHOLE_MS + 1, 1e9)
+    assert "has no cuts" in note(channel(one), WHOLE_MS + 1, 1e9)
+    assert "no room" in note(channel(one), WHOLE_MS, 0)
+    assert "no room" in note(channel(one, two), WHOLE_MS + 1, 0)
 
 
 def test_bands_lie_where_segments_and_gaps_do():
