@@ -222,7 +222,8 @@ def _values(column: pa.Array[Any]) -> list[Any]:
     """The values of a column; instants as microseconds since 1970."""
     if pa.types.is_timestamp(column.type):
         column = column.cast(pa.int64())
-    return column.to_pylist()
+    values: list[Any] = column.to_pylist()
+    return values
 
 
 def _among(batch: pa.RecordBatch, addresses: pa.Array[Any]) -> pa.RecordBatch:
