@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
-from memory_files import MemoryFiles
 
+from tests.transforms.memory_files import MemoryFiles
 from transforms import walk
 from transforms.errors import UsageError
 from transforms.listing import Sources, check_sources, list_recordings

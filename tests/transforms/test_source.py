@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import soundfile as sf
 from blake3 import blake3
-from memory_files import MemoryFiles
 
+from tests.transforms.memory_files import MemoryFiles
 from transforms.addresses import audio_uri_of
 from transforms.checksum import Checked, ChecksumReader
 from transforms.errors import RecordingError
