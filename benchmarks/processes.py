@@ -79,7 +79,16 @@ def _tree(root: int) -> Iterator[int]:
     while waiting:
         pid = waiting.pop()
         yield pid
-        waiting += children.get(pid, [])
+        # One that was forked and has not begun its program yet still is its parent: not to be counted twice.
+        waiting += [child for child in children.get(pid, []) if _command(child) != _command(pid)]
+
+
+def _command(pid: int) -> bytes:
+    """The command line of a process; none where it has ended meanwhile."""
+    try:
+        return (_PROC / str(pid) / "cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def _parent(pid: int) -> int:

@@ -100,3 +100,15 @@ def test_memory_counts_a_process_with_its_children() -> None:
     assert with_child.rss_bytes > alone.rss_bytes > 0
     assert with_child.high_water_bytes >= alone.high_water_bytes > 0
     assert tree_memory(child.pid).processes == 0
+
+
+def test_a_process_that_is_only_forked_yet_is_not_counted_beside_its_parent():
+    script = "import os, sys; forked = os.fork(); print(flush=True) if forked else None; sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        child.stdout.readline()
+        assert tree_memory(child.pid).processes == 1
+        child.stdin.close()
