@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from benchmarks.corpus import RECORDINGS
 from transforms.decode import open_decoder
-from transforms.normalize import to_int16
+from transforms.samples import floats_of, to_int16
 
 REAL_RECORDINGS: Final = Path(__file__).resolve().parent.parent.parent / "shared" / "audio"
 
@@ -143,7 +143,7 @@ def _speech(sample_rate: int, channels: int) -> NDArray[np.int16]:
     parts = []
     for name in names:
         with (folder / name).open("rb") as stream, open_decoder(stream, name) as decoder:
-            whole = np.concatenate(list(decoder.blocks()))
+            whole = np.concatenate([floats_of(block.copy()) for block in decoder.blocks()])
             # One channel becomes two equal ones; of two, the left one becomes the only one.
             chosen = np.resize(whole.T, (channels, len(whole))).T
             parts.append(soxr.resample(chosen, decoder.sample_rate, sample_rate, quality="HQ"))

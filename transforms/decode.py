@@ -10,15 +10,13 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
-import numpy as np
-from numpy.typing import NDArray
-
 from transforms import codes
 from transforms.announced import missing_part
 from transforms.decode_base import Decoder, ShieldedStream, UndecodableError
 from transforms.decode_sndfile import SndfileDecoder
 from transforms.errors import RecordingError
 from transforms.records import Stage
+from transforms.samples import Samples
 from transforms.sniff import HEAD_BYTES, WavLayout, is_for_libsndfile, read_wav_layout
 from transforms.wholeness import look_over
 
@@ -54,7 +52,7 @@ def open_decoder(stream: BinaryIO, name: str) -> Iterator[Decoder]:
     """Open a recording for decoding.
 
     Args:
-        stream: its bytes; needs ``read``, ``seek`` and ``tell``. It is not closed.
+        stream: its bytes; needs ``read``, ``readinto``, ``seek`` and ``tell``. It is not closed.
         name: what messages call it.
 
     Raises:
@@ -151,8 +149,8 @@ class _WatchedDecoder:
         self.structure = first.structure
         self.damage: str | None = None
 
-    def blocks(self) -> Iterator[NDArray[np.float32]]:
-        """The samples, once, as arrays of shape (frames, channels) in [-1, 1).
+    def blocks(self) -> Iterator[Samples]:
+        """The samples, once; a block is good until the next one is asked for.
 
         Raises:
             RecordingError, OSError: reading the stream failed.
@@ -176,7 +174,7 @@ class _WatchedDecoder:
             )
         self.damage = "; ".join(each for each in found if each) or None
 
-    def _rest(self, frames: int) -> Iterator[NDArray[np.float32]]:
+    def _rest(self, frames: int) -> Iterator[Samples]:
         """What FFmpeg makes of the recording behind its first ``frames`` frames."""
         try:
             with _open_av(self._stream) as second:

@@ -21,6 +21,7 @@ from transforms.decode_base import (
     shortfall,
     without_nan,
 )
+from transforms.samples import Floats
 from transforms.sniff import Structure
 
 # Containers that hold their audio themselves. Playlists, concat scripts, session
@@ -145,8 +146,8 @@ class AvDecoder:
         names = [channel.name for channel in first.layout.channels]
         self.low_frequency_channel = names.index("LFE") if "LFE" in names else None
 
-    def blocks(self) -> Iterator[NDArray[np.float32]]:
-        """The samples, once, as arrays of shape (frames, channels) in [-1, 1).
+    def blocks(self) -> Iterator[Floats]:
+        """The samples, once, as floats.
 
         Raises:
             BeamscribeError, OSError: reading the stream failed.
@@ -271,7 +272,7 @@ def _shape_of(frame: av.AudioFrame) -> tuple[int, int, str]:
     return frame.sample_rate, frame.layout.nb_channels, frame.format.name
 
 
-def _to_float(frame: av.AudioFrame) -> NDArray[np.float32]:
+def _to_float(frame: av.AudioFrame) -> Floats:
     """A frame as (frames, channels); a view where its samples are floats, channel by channel."""
     kind = frame.format.packed.name
     samples: NDArray[Any] = frame.to_ndarray()

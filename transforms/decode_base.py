@@ -6,22 +6,25 @@ import io
 import os
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from transforms.errors import BeamscribeError
+from transforms.samples import Samples
 from transforms.sniff import Structure
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-BLOCK_SECONDS = 3
+# Each costs some Python by itself, and takes memory several times.
+BLOCK_SECONDS = 6
 # A block of many channels or of a high rate is shorter: 4 MiB of float32.
 _BLOCK_VALUES = 1 << 20
+_FAILURES = (BeamscribeError, OSError, ValueError)
 # What is read at once fits a core's cache while it is checksummed and copied.
-_PIECE_BYTES = 128 << 10
+_PIECE_BYTES = 256 << 10
 
 
 class Decoder(Protocol):
@@ -42,8 +45,8 @@ class Decoder(Protocol):
     structure: Structure | None
     damage: str | None
 
-    def blocks(self) -> Iterator[NDArray[np.float32]]:
-        """The samples, once, as arrays of shape (frames, channels) in [-1, 1)."""
+    def blocks(self) -> Iterator[Samples]:
+        """The samples, once; a block is good until the next one is asked for, which may take its place."""
         ...
 
 
@@ -73,13 +76,13 @@ class ShieldedStream(io.RawIOBase):
     below each time.
 
     Args:
-        stream: what is read; needs ``read``, ``seek`` and ``tell``.
+        stream: what is read; needs ``read``, ``readinto`` and ``seek``.
         start: what lies before this byte is not shown; positions count from here.
     """
 
     def __init__(self, stream: BinaryIO, start: int = 0) -> None:
         super().__init__()
-        self._stream = stream
+        self._stream = cast(io.BufferedIOBase, stream)
         self._start = start
         self._failure: BeamscribeError | OSError | ValueError | None = None
         self._position = 0
@@ -96,27 +99,27 @@ class ShieldedStream(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         """Up to ``size`` bytes; none at the end and after a failure."""
-        # A size in a damaged header leads beyond what any file system can name.
-        if self._failure is not None or self._start + self._position > sys.maxsize:
-            return b""
+        data = b""
         try:
-            if self._stream_position != self._position:
-                self._stream.seek(self._start + self._position)
-            data = self._stream.read(size)
-        except (BeamscribeError, OSError, ValueError) as error:
+            if self._is_in_place():
+                data = self._stream.read(size)
+        except _FAILURES as error:
             self._failure = error
-            return b""
-        self._position += len(data)
-        self._stream_position = self._position
+        self._moved(len(data))
         return data
 
     def readinto(self, buffer: WriteableBuffer) -> int:
         """Fill the buffer as far as there are bytes, and say how many there were."""
         view = memoryview(buffer)
         filled = 0
-        while data := self.read(min(_PIECE_BYTES, len(view) - filled)):
-            view[filled : filled + len(data)] = data
-            filled += len(data)
+        try:
+            if self._is_in_place():
+                # Straight into the buffer: by way of `read` it would be copied twice more.
+                while size := self._stream.readinto(view[filled : filled + _PIECE_BYTES]):
+                    filled += size
+        except _FAILURES as error:
+            self._failure = error
+        self._moved(filled)
         return filled
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
@@ -138,11 +141,26 @@ class ShieldedStream(io.RawIOBase):
         if self._failure is not None:
             raise self._failure
 
+    def _is_in_place(self) -> bool:
+        """Move the stream to where the next byte is read; whether there can be one."""
+        # A size in a damaged header leads beyond what any file system can name.
+        if self._failure is not None or self._start + self._position > sys.maxsize:
+            return False
+        if self._stream_position != self._position:
+            self._stream.seek(self._start + self._position)
+            self._stream_position = self._position
+        return True
+
+    def _moved(self, size: int) -> None:
+        self._position += size
+        if size:
+            self._stream_position = self._position
+
     def _end(self) -> int:
         if self._size is None:
             try:
                 self._size = max(0, self._stream.seek(0, os.SEEK_END) - self._start)
-            except (BeamscribeError, OSError, ValueError) as error:
+            except _FAILURES as error:
                 self._failure = error
                 self._size = 0
             self._stream_position = None
@@ -169,8 +187,9 @@ def without_nan(samples: NDArray[np.float32]) -> NDArray[np.float32]:
 
     One such value would spread through the resampler's whole filter.
     """
-    # A sum is finite only if all of it is; sums of huge values may overflow without harm.
+    # A sum of squares is finite only if all of it is; those of huge values may overflow without harm.
+    values = samples.ravel(order="K")
     with np.errstate(over="ignore", invalid="ignore"):
-        if np.isfinite(samples.sum()):
+        if np.isfinite(np.dot(values, values)):
             return samples
     return np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0)

@@ -24,6 +24,7 @@ from transforms import codes
 from transforms.cut_source import CutTask, SourceCut, cut_source
 from transforms.decode_messages import Answer, Progress, answer_to_bytes, task_from_bytes
 from transforms.errors import RecordingError
+from transforms.heap import keep_large_buffers
 from transforms.records import Stage
 from transforms.wire import Wire
 
@@ -57,6 +58,7 @@ def main(work: Work = cut_source) -> None:
     faulthandler.enable()  # where it crashed goes to the parent's log
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # the parent decides when this one ends
+    keep_large_buffers()
     _limit(resource.RLIMIT_DATA, MEMORY_BYTES)
     _limit(resource.RLIMIT_CORE, 0)  # a core would hold what was said, and fill the disk
     end_with(parent)

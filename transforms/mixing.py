@@ -16,14 +16,14 @@ start: how it was split into blocks makes no difference.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import reduce
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
-Doubles = NDArray[np.float64]
+from transforms.mix_limit import NO_FADE, Doubles, Fade, limited
+from transforms.samples import Floats, Samples, planes_of
 
 _FRAME_SECONDS = 0.02
 _WINDOW_FRAMES = 16
@@ -33,8 +33,8 @@ _OPPOSED = 0.5
 _GAIN_STEPS = 4096
 # In place of sums that are beyond what 32 bits hold: a sample of 1e20 in a file of floats.
 _MOST = float(np.finfo(np.float32).max)
-# What is added up at once has to stay in a core's cache: twice as fast as a block of 5 s.
-_FRAMES_AT_ONCE = 48
+# What is looked at and added up at once has to stay in a core's cache.
+_FRAMES_AT_ONCE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class MixState:
     Attributes:
         frame: the frame's length in samples.
         pending: (channels, samples), received and not mixed yet.
-        window: (frames, channels, channels), the products of the last frames.
+        window: (channels, channels, frames), the products of the last frames.
         signs: (channels,), -1 for a channel that is turned over, 0 if not known yet.
         gain: the level of the last frame; 0 before the first sound.
         end_gain: what the last frame ended with, the limiter included.
@@ -63,45 +63,53 @@ def start_mix(sample_rate: int, channels: int) -> MixState:
     return MixState(
         frame=max(1, round(sample_rate * _FRAME_SECONDS)),
         pending=np.zeros((channels, 0), np.float32),
-        window=np.zeros((_WINDOW_FRAMES - 1, channels, channels)),
+        window=np.zeros((channels, channels, _WINDOW_FRAMES - 1)),
         signs=np.zeros(channels),
         gain=0.0,
         end_gain=0.0,
     )
 
 
-def mix(state: MixState, block: Floats) -> tuple[MixState, Floats]:
+def mix(state: MixState, block: Samples) -> tuple[MixState, Floats]:
     """Mix the next block.
 
     Args:
         state: what `start_mix` or the call before returned.
-        block: (samples, channels), in [-1, 1].
+        block: (samples, channels); nothing of it is kept.
 
     Returns:
         The new state, and mono samples in [-1, 1]: all but the last one to two frames, which
         come with the next block.
     """
-    planes = np.ascontiguousarray(block.T)
-    held = state.pending.shape[1]
+    channels, held = state.pending.shape
     # The limiter has to see the frame behind the one that it is deciding on.
-    frames = (held + len(block)) // state.frame - 1
-    if frames < 1:
-        return replace(state, pending=np.concatenate((state.pending, planes), axis=1)), np.zeros(
-            0, np.float32
-        )
-    pieces = _pieces(state, planes)
-    products = np.concatenate((state.window, *(_products(piece) for piece in pieces)))[:-1]
+    if held + len(block) < 2 * state.frame:
+        pending = np.concatenate((state.pending, planes_of(block)), axis=1)
+        return replace(state, pending=pending), np.zeros(0, np.float32)
+    lent = -held % state.frame
+    begun = np.concatenate((state.pending, planes_of(block[:lent])), axis=1)
+    end = lent + (len(block) - lent) // state.frame * state.frame
+    frames = _Frames(begun.reshape(channels, -1, state.frame), block[lent:end])
+    # Nearly always the signs stay what they were, and then the sums are right.
+    likely = np.where(state.signs, state.signs, 1.0)
+    products, sums, highest = _look(frames, likely)
+    products = np.concatenate((state.window, products), axis=2)[..., :-1]
     smooth = _smooth(products)
     signs, energy_of_sum = _signs(smooth, state.signs)
     levels = _levels(smooth, energy_of_sum, state.gain)
-    output, end_gain = _summed(pieces, signs, levels, state)
+    fade = NO_FADE
+    if ((signs < 0) != (likely < 0)[:, np.newaxis]).any():
+        sums, fade = _turned(frames, signs, state.signs)
+        highest = np.inf
+    # Before the first sound there is nothing to fade in from.
+    before = state.end_gain if state.gain else None
+    output, end_gain = limited(sums, highest, fade, levels, before)
+    last = frames.last()
     following = replace(
         state,
-        pending=np.concatenate(
-            (state.pending[:, len(output) :], planes[:, max(0, len(output) - held) :]), axis=1
-        ),
-        window=products[-(_WINDOW_FRAMES - 1) :],
-        signs=signs[-1],
+        pending=np.concatenate((last, planes_of(block[end:])), axis=1),
+        window=products[..., -(_WINDOW_FRAMES - 1) :],
+        signs=signs[:, -1],
         gain=float(levels[-1]),
         end_gain=end_gain,
     )
@@ -116,31 +124,65 @@ def finish_mix(state: MixState) -> Floats:
     return mix(state, silence)[1][:left]
 
 
-def _pieces(state: MixState, planes: Floats) -> tuple[Floats, Floats]:
-    """The whole frames, (channels, frames, samples): those that were begun before, and the others.
+@dataclass(frozen=True, slots=True)
+class _Frames:
+    """Whole frames: those that were begun before, and the others, which are not copied.
 
-    The others are not copied. That would take as long as adding them up.
+    Attributes:
+        begun: (channels, frames, samples).
+        others: (samples, channels).
     """
-    channels, held = state.pending.shape
-    lent = -held % state.frame
-    begun = np.concatenate((state.pending, planes[:, :lent]), axis=1)
-    whole = (planes.shape[1] - lent) // state.frame
-    others = planes[:, lent : lent + whole * state.frame]
-    return begun.reshape(channels, -1, state.frame), others.reshape(channels, whole, state.frame)
+
+    begun: Floats
+    others: Samples
+
+    def __iter__(self) -> Iterator[Floats]:
+        """All of them, a few at once: (channels, frames, samples)."""
+        channels, _, length = self.begun.shape
+        yield self.begun
+        step = _FRAMES_AT_ONCE * length
+        for start in range(0, len(self.others), step):
+            yield planes_of(self.others[start : start + step]).reshape(channels, -1, length)
+
+    def __len__(self) -> int:
+        _, begun, length = self.begun.shape
+        return int(begun + len(self.others) // length)
+
+    def last(self) -> Floats:
+        """The last one: (channels, samples)."""
+        if not len(self.others):
+            return self.begun[:, -1]
+        return planes_of(self.others[-self.begun.shape[2] :])
 
 
-def _products(shaped: Floats) -> Doubles:
-    """Sums over each frame of channel times channel: (frames, channels, channels)."""
-    channels, frames, _ = shaped.shape
-    products = np.empty((frames, channels, channels))
+def _look(frames: _Frames, signs: Doubles) -> tuple[Doubles, Floats, float]:
+    """Sums over each frame of channel times channel, the sum of the channels, and its peak.
+
+    Args:
+        frames: all.
+        signs: (channels,), those with a negative one are subtracted.
+
+    Returns:
+        (channels, channels, frames), (frames, samples), and the peak of them all.
+    """
+    channels, _, length = frames.begun.shape
+    products = np.empty((channels, channels, len(frames)))
+    sums = np.empty((len(frames), length), np.float32)
+    at, highest = 0, 0.0
     with np.errstate(over="ignore", invalid="ignore"):
-        for one in range(channels):
-            for other in range(one + 1):
-                sums = np.matmul(shaped[one, :, np.newaxis], shaped[other, :, :, np.newaxis])[:, 0, 0]
-                products[:, one, other] = products[:, other, one] = sums
+        for some in frames:
+            here = slice(at, at := at + some.shape[1])
+            for one in range(channels):
+                for other in range(one + 1):
+                    dots = np.matmul(some[one, :, np.newaxis], some[other, :, :, np.newaxis])
+                    products[one, other, here] = products[other, one, here] = dots[:, 0, 0]
+            total = some[0]
+            for channel, sign in zip(some[1:], signs[1:], strict=True):
+                total = (np.subtract if sign < 0 else np.add)(total, channel, out=sums[here])
+            highest = max(highest, float(total.max(initial=0)), -float(total.min(initial=0)))
     if not np.isfinite(products).all():
         np.nan_to_num(products, copy=False, posinf=_MOST, neginf=-_MOST)
-    return products
+    return products, sums, highest
 
 
 def _smooth(products: Doubles) -> Doubles:
@@ -150,37 +192,38 @@ def _smooth(products: Doubles) -> Doubles:
     """
     total, width = products, 1
     while width < _WINDOW_FRAMES:
-        total = total[width:] + total[:-width]
+        total = total[..., width:] + total[..., :-width]
         width *= 2
     return total
 
 
 def _signs(smooth: Doubles, before: Doubles) -> tuple[Doubles, Doubles]:
-    """By frame and channel, -1 where it is turned over, 0 where it was always silent.
+    """By channel and frame, -1 where it is turned over, 0 where it was always silent.
 
     Returns:
         The signs, and by frame the energy of the sum that they make.
     """
-    frames, channels, _ = smooth.shape
-    signs = np.ones((frames, channels))
-    energy_of_sum = smooth[:, 0, 0]
+    channels, _, frames = smooth.shape
+    signs = np.ones((channels, frames))
+    energy_of_sum = smooth[0, 0]
     for channel in range(1, channels):
-        energy = smooth[:, channel, channel]
-        with_sum = np.einsum("fc,fc->f", signs[:, :channel], smooth[:, :channel, channel])
+        energy = smooth[channel, channel]
+        with_sum = reduce(np.add, signs[:channel] * smooth[:channel, channel])
         bound = _OPPOSED * np.sqrt(energy * energy_of_sum)
-        decided = np.where(np.abs(with_sum) > bound, np.sign(with_sum), 0.0)
-        if not before[channel] and energy.any():
-            # Its first sound: upright unless it clearly is not.
-            first = int(np.argmax(energy > 0))
-            decided[first] = decided[first] or 1.0
-        signs[:, channel] = _fill(decided, before[channel])
-        energy_of_sum = energy_of_sum + 2 * signs[:, channel] * with_sum + energy
+        if before[channel] <= 0 or (with_sum < -bound).any():
+            decided = np.where(np.abs(with_sum) > bound, np.sign(with_sum), 0.0)
+            if not before[channel] and energy.any():
+                # Its first sound: upright unless it clearly is not.
+                first = int(np.argmax(energy > 0))
+                decided[first] = decided[first] or 1.0
+            signs[channel] = _fill(decided, before[channel])
+        energy_of_sum = energy_of_sum + 2 * signs[channel] * with_sum + energy
     return signs, energy_of_sum
 
 
 def _levels(smooth: Doubles, energy_of_sum: Doubles, before: float) -> Doubles:
     """By frame, the gain that brings the sum down to its loudest channel; 0 if not known."""
-    loudest = np.einsum("fcc->fc", smooth).max(axis=1)
+    loudest = reduce(np.maximum, (smooth[channel, channel] for channel in range(len(smooth))))
     of_sum = np.maximum(energy_of_sum, loudest)
     ratios = np.divide(loudest, of_sum, out=np.zeros(len(of_sum)), where=loudest > 0)
     return _fill(np.rint(np.sqrt(ratios) * _GAIN_STEPS) / _GAIN_STEPS, before)
@@ -198,85 +241,25 @@ def _fill(values: Doubles, before: float) -> Doubles:
     return filled
 
 
-def _summed(
-    pieces: tuple[Floats, Floats], signs: Doubles, levels: Doubles, state: MixState
-) -> tuple[Floats, float]:
-    """Sum the channels and keep the sum within full scale.
+def _turned(frames: _Frames, signs: Doubles, before: Doubles) -> tuple[Floats, Fade]:
+    """The channels' sum where signs change, and what it comes from there.
 
     Args:
-        pieces: the frames, and one more that is only looked at.
-        signs: (frames, channels).
-        levels: (frames,), the gain that each frame is to end with.
-        state: what the frame before ended with.
-
-    Returns:
-        The samples, and the gain that the last frame ends with.
+        frames: one more than there are signs, which is only looked at.
+        signs: (channels, frames).
+        before: (channels,), those of the frame before, 0 if not known.
     """
-    before = np.concatenate((np.where(state.signs, state.signs, signs[0])[np.newaxis], signs[:-1]))
-    sums = _added(pieces, np.concatenate((signs, signs[-1:])))
-    peaks = peaks_before = _peaks(sums)
-    # In a frame in which a channel turns over, one sum fades into another; both have to fit.
-    turning = np.flatnonzero((signs != before).any(axis=1))
-    if len(turning):
-        fading = _added(pieces, np.concatenate((before, signs[-1:])))[turning]
-        peaks_before = peaks.copy()
-        peaks_before[turning] = _peaks(fading)
-    ends = np.minimum(levels, 1 / np.maximum(np.maximum(peaks[:-1], peaks_before[1:]), 1))
-    # Before the first sound there is nothing to fade in from.
-    begin = state.end_gain if state.gain else min(levels[0], 1 / max(peaks[0], 1))
-    begins = np.concatenate(([begin], ends[:-1]))
-    output = sums[:-1]
-    if len(turning):
-        nothing = np.zeros(len(turning))
-        rising = output[turning]
-        _scale(fading, begins[turning], nothing)
-        _scale(rising, nothing, ends[turning])
-        fading += rising
-    _scale(output, begins, ends)
-    if len(turning):
-        output[turning] = fading
-    return output.reshape(-1), float(ends[-1])
+    whole = np.concatenate(list(frames), axis=1)
+    begun = np.where(before, before, signs[:, 0])[:, np.newaxis]
+    coming_from = np.concatenate((begun, signs[:, :-1]), axis=1)
+    places = np.flatnonzero((signs != coming_from).any(axis=0))
+    return _added(whole, signs), Fade(places, _added(whole, coming_from)[places])
 
 
-def _added(pieces: tuple[Floats, Floats], signs: Doubles) -> Floats:
+def _added(whole: Floats, signs: Doubles) -> Floats:
     """The channels' sum, those with a negative sign subtracted: (frames, samples)."""
-    total = np.empty((len(signs), pieces[0].shape[2]), np.float32)
-    begun = pieces[0].shape[1]
-    over = signs < 0
-    for piece, frames in zip(pieces, (slice(begun), slice(begun, None)), strict=True):
-        out = total[frames]
-        so_far = piece[0]
-        for channel, turned in zip(piece[1:], over[frames].T[1:], strict=True):
-            if turned.all():
-                np.subtract(so_far, channel, out=out)
-            elif turned.any():
-                np.add(so_far, np.where(turned[:, np.newaxis], -channel, channel), out=out)
-            else:
-                np.add(so_far, channel, out=out)
-            so_far = out
+    over = np.concatenate((signs, signs[:, -1:]), axis=1) < 0
+    total: Floats = whole[0]
+    for channel, turned in zip(whole[1:], over[1:], strict=True):
+        total = total + np.where(turned[:, np.newaxis], -channel, channel)
     return total
-
-
-def _peaks(sums: Floats) -> Doubles:
-    peaks: Doubles = np.maximum(sums.max(axis=1), -sums.min(axis=1)).astype(np.float64)
-    return peaks
-
-
-def _scale(sums: Floats, begins: Doubles, ends: Doubles) -> None:
-    """Multiply each frame by a gain that runs from where it begins to where it ends."""
-    frames, length = sums.shape
-    # Of whole runs, so that the products below always have one shape and round alike.
-    gains = np.zeros((frames + -frames % _FRAMES_AT_ONCE, 2), np.float32)
-    gains[:frames, 0] = begins
-    gains[:frames, 1] = ends - begins
-    by_sample = np.empty((_FRAMES_AT_ONCE, length), np.float32)
-    for first in range(0, frames, _FRAMES_AT_ONCE):
-        run = sums[first : first + _FRAMES_AT_ONCE]
-        np.matmul(gains[first : first + _FRAMES_AT_ONCE], _ramp(length), out=by_sample)
-        run *= by_sample[: len(run)]
-
-
-@lru_cache(maxsize=8)
-def _ramp(length: int) -> Floats:
-    """One, and what runs up to one: (2, samples)."""
-    return np.stack((np.ones(length), np.arange(1, length + 1) / length)).astype(np.float32)

@@ -111,17 +111,21 @@ def _places(data: bytes) -> tuple[list[int], int]:
     """Where whole frames begin and, last, where they end; and the length that a frame there says."""
     places = [0]
     lengths: dict[bytes, int] = {}  # of layer III, by the first bytes of the header: this loop is hot
+    known, note = lengths.get, places.append
+    end = len(data)
     position = 0
     while True:
-        length = lengths.get(data[position : position + 3], 0)
-        if not length or position + _HEADER_BYTES > len(data):
-            length = _length_at(data, position)
-            if length and not _is_adts(data, position):
-                lengths[data[position : position + 3]] = length
-        if not length or position + length > len(data):
+        # No frame is known that is shorter than a header, nor one that ends behind the data.
+        while (behind := position + known(data[position : position + 3], end)) <= end - _HEADER_BYTES:
+            position = behind
+            note(position)
+        length = _length_at(data, position)
+        if not length or position + length > end:
             return places, length
+        if not _is_adts(data, position):
+            lengths[data[position : position + 3]] = length
         position += length
-        places.append(position)
+        note(position)
 
 
 def _is_adts(data: bytes, position: int) -> bool:
@@ -232,34 +236,37 @@ def _impossible(data: bytes, places: NDArray[np.intp], lengths: NDArray[np.intp]
         length = (17 if is_mono else 32) if is_first else (9 if is_mono else 17)
         begin = 4 if kind & 1 else 6
         chosen = layer_3 & (kinds == kind) & (lengths >= begin + length)
-        side = raw[places[chosen][:, np.newaxis] + np.arange(begin, begin + length)]
+        side = raw[places[chosen] + np.arange(begin, begin + length)[:, np.newaxis]].astype(np.int32)
         payload = lengths[chosen] - begin - length
-        found += int(_is_impossible(np.unpackbits(side, axis=1), payload, is_first, is_mono).sum())
+        found += int(_is_impossible(side, payload, is_first, is_mono).sum())
     return found
 
 
 def _is_impossible(
-    bits: NDArray[np.uint8], payload: NDArray[np.intp], is_first: bool, is_mono: bool
+    side: NDArray[np.int32], payload: NDArray[np.intp], is_first: bool, is_mono: bool
 ) -> NDArray[np.bool_]:
-    """By frame; ``bits`` are those of the side information, ``payload`` the bytes behind it."""
+    """By frame; ``side`` is the side information, (bytes, frames), ``payload`` the bytes behind it."""
     channels = 1 if is_mono else 2
     reserve_bits = 9 if is_first else 8
     private = (5 if is_mono else 3) if is_first else channels
     at = reserve_bits + private + (4 * channels if is_first else 0)
     granules, step = (2 * channels, 59) if is_first else (channels, 63)
-    coded = np.zeros(len(bits), np.int64)
-    wrong = np.zeros(len(bits), np.bool_)
+    coded = np.zeros(len(payload), np.int32)
+    wrong = np.zeros(len(payload), np.bool_)
     for first in range(at, at + granules * step, step):
-        coded += _number(bits[:, first : first + 12])
-        wrong |= _number(bits[:, first + 12 : first + 21]) > _MAX_BIG_VALUES
-        window = first + (33 if is_first else 38)
-        wrong |= (bits[:, window] == 1) & (_number(bits[:, window + 1 : window + 3]) == 0)
-    reserve = _number(bits[:, :reserve_bits])
+        coded += _number(side, first, 12)
+        wrong |= _number(side, first + 12, 9) > _MAX_BIG_VALUES
+        # A flag for a window of another form, and which: 0 is the plain one.
+        wrong |= _number(side, first + (33 if is_first else 38), 3) == 0b100
+    reserve = _number(side, 0, reserve_bits)
     return wrong | (coded > 8 * (payload + reserve))
 
 
-def _number(bits: NDArray[np.uint8]) -> NDArray[np.int64]:
-    numbers = np.zeros(len(bits), np.int64)
-    for column in bits.T:
-        numbers = 2 * numbers + column
-    return numbers
+def _number(side: NDArray[np.int32], first: int, width: int) -> NDArray[np.int32]:
+    """What ``width`` bits say from bit ``first`` on; at most 16."""
+    byte, end = first // 8, first % 8 + width
+    numbers = side[byte]
+    for following in side[byte + 1 : byte + -(-end // 8)]:
+        numbers = numbers << 8 | following
+    found: NDArray[np.int32] = numbers >> (-end % 8) & ((1 << width) - 1)
+    return found

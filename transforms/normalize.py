@@ -14,7 +14,6 @@ from typing import BinaryIO, Literal, Protocol
 
 import numpy as np
 import soxr
-from numpy.typing import NDArray
 
 from transforms import codes
 from transforms.decode import open_decoder
@@ -22,9 +21,8 @@ from transforms.decode_base import Decoder
 from transforms.errors import RecordingError
 from transforms.mixing import finish_mix, mix, start_mix
 from transforms.records import Stage
+from transforms.samples import Floats, Samples, floats_of, to_int16
 from transforms.sound import AudioSegment, sound_of
-
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,20 +94,20 @@ class Normalized:
                 )
             self.damage = decoder.damage
 
-    def _blocks(self, numbers: range, samples: Floats) -> Iterator[Block]:
+    def _blocks(self, numbers: range, samples: Samples) -> Iterator[Block]:
         whole = to_int16(samples)
         for column, number in enumerate(numbers):
             yield Block(number, sound_of(whole[:, column].tobytes(), self._sample_rate))
 
 
 def normalize(stream: BinaryIO, *, name: str, sample_rate: int, channels: ChannelChoice) -> Normalized:
-    """Decode a recording to 16-bit mono, in blocks of about three seconds.
+    """Decode a recording to 16-bit mono, in blocks of about six seconds.
 
     A channel of ``n`` frames becomes ``resampled_length(n, ...)`` samples, whatever the blocks.
     16-bit mono at ``sample_rate`` comes through bit for bit.
 
     Args:
-        stream: the recording's bytes; needs ``read``, ``seek`` and ``tell``. It is not closed.
+        stream: the recording's bytes; needs ``read``, ``readinto``, ``seek`` and ``tell``. It is not closed.
         name: what messages call it.
         sample_rate: samples per second of the result.
         channels: what becomes of the channels.
@@ -120,15 +118,6 @@ def normalize(stream: BinaryIO, *, name: str, sample_rate: int, channels: Channe
 def resampled_length(frames: int, from_rate: int, to_rate: int) -> int:
     """How many samples ``frames`` become: ``frames * to_rate / from_rate``, half rounded up."""
     return (2 * frames * to_rate + from_rate) // (2 * from_rate)
-
-
-def to_int16(samples: Floats) -> NDArray[np.int16]:
-    """Round to 16 bits; what lies beyond full scale is clipped, never wrapped."""
-    scaled = samples * np.float32(32768)
-    np.rint(scaled, out=scaled)
-    np.clip(scaled, -32768, 32767, out=scaled)
-    whole: NDArray[np.int16] = scaled.astype("<i2")
-    return whole
 
 
 def _channel_numbers(decoder: Decoder, choice: ChannelChoice, name: str) -> range:
@@ -147,7 +136,7 @@ def _channel_numbers(decoder: Decoder, choice: ChannelChoice, name: str) -> rang
     return range(choice.channel, choice.channel + 1)
 
 
-def _chosen(decoder: Decoder, choice: ChannelChoice) -> Iterator[Floats]:
+def _chosen(decoder: Decoder, choice: ChannelChoice) -> Iterator[Samples]:
     """The channels that were asked for, as (frames, channels) at the recording's rate."""
     if choice.kind == "split":
         return decoder.blocks()
@@ -156,7 +145,7 @@ def _chosen(decoder: Decoder, choice: ChannelChoice) -> Iterator[Floats]:
     return _mixed(decoder)
 
 
-def _mixed(decoder: Decoder) -> Iterator[Floats]:
+def _mixed(decoder: Decoder) -> Iterator[Samples]:
     audible = [number for number in range(decoder.channels) if number != decoder.low_frequency_channel]
     if len(audible) < 2:
         for block in decoder.blocks():
@@ -169,7 +158,7 @@ def _mixed(decoder: Decoder) -> Iterator[Floats]:
     yield finish_mix(state)[:, np.newaxis]
 
 
-def _resampled(blocks: Iterator[Floats], resampler: _Resampler) -> Iterator[Floats]:
+def _resampled(blocks: Iterator[Samples], resampler: _Resampler) -> Iterator[Samples]:
     for block in blocks:
         samples = resampler.resample(block)
         if len(samples):
@@ -180,7 +169,7 @@ def _resampled(blocks: Iterator[Floats], resampler: _Resampler) -> Iterator[Floa
 
 
 class _Resampler(Protocol):
-    def resample(self, samples: Floats) -> Floats: ...
+    def resample(self, samples: Samples) -> Samples: ...
 
     def finish(self) -> Floats: ...
 
@@ -195,7 +184,7 @@ class _Same:
     def __init__(self, channels: int) -> None:
         self._channels = channels
 
-    def resample(self, samples: Floats) -> Floats:
+    def resample(self, samples: Samples) -> Samples:
         return samples
 
     def finish(self) -> Floats:
@@ -212,9 +201,9 @@ class _Soxr:
         self._taken = 0
         self._given = 0
 
-    def resample(self, samples: Floats) -> Floats:
+    def resample(self, samples: Samples) -> Floats:
         self._taken += len(samples)
-        result: Floats = self._stream.resample_chunk(np.ascontiguousarray(samples))
+        result: Floats = self._stream.resample_chunk(np.ascontiguousarray(floats_of(samples)))
         self._given += len(result)
         return result
 

@@ -13,7 +13,7 @@ import soxr
 from pipeline.service.payload import decode_audio
 from transforms.encode import encode
 from transforms.formats import BIT_RATES, DELAY_SAMPLES, max_samples
-from transforms.normalize import to_int16
+from transforms.samples import to_int16
 from transforms.sound import sound_of
 
 COMPRESSED = tuple(BIT_RATES)

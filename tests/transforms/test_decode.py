@@ -17,6 +17,7 @@ from media_files import SHARED_AUDIO, av_file, sound_file, tone, video_file, wav
 from transforms.decode import open_decoder
 from transforms.errors import RecordingError
 from transforms.records import Stage
+from transforms.samples import floats_of
 
 ROOT = Path(__file__).resolve().parents[2]
 RATE = 16000
@@ -26,9 +27,9 @@ PCM = (SOUND * 32767).astype("<i2").tobytes()
 
 def decode(data, name="a.bin"):
     with open_decoder(io.BytesIO(data), name) as decoder:
-        blocks = list(decoder.blocks())
-        assert all(block.dtype == np.float32 and block.shape[1] == decoder.channels for block in blocks)
-        return decoder, np.concatenate(blocks)
+        blocks = [block.copy() for block in decoder.blocks()]
+        assert all(block.shape[1] == decoder.channels for block in blocks)
+        return decoder, floats_of(np.concatenate(blocks))
 
 
 def failure(data):
@@ -373,9 +374,16 @@ class Failing(io.BytesIO):
     """A source that breaks off in the middle."""
 
     def read(self, size=-1):
+        self._look()
+        return super().read(min(size, 4096) if size > 0 else 4096)
+
+    def readinto(self, buffer):
+        self._look()
+        return super().readinto(memoryview(buffer)[:4096])
+
+    def _look(self):
         if self.tell() > 20000:
             raise RecordingError(Stage.READ, "ReadFailed", "the disk is gone")
-        return super().read(min(size, 4096) if size > 0 else 4096)
 
 
 @pytest.mark.parametrize("container", ["wav", "flac", "m4a", "opus"])

@@ -19,9 +19,16 @@ class Breaking(io.BytesIO):
         self._error = error
 
     def read(self, size=-1):
+        self._look()
+        return super().read(size)
+
+    def readinto(self, buffer):
+        self._look()
+        return super().readinto(buffer)
+
+    def _look(self):
         if self.tell() >= self._good:
             raise self._error
-        return super().read(size)
 
 
 @pytest.mark.parametrize("error", [OSError(5, "gone"), RecordingError(Stage.READ, "ReadFailed", "gone")])
@@ -36,6 +43,17 @@ def test_a_failure_is_the_end_for_the_library_and_is_raised_later(error):
     assert caught.value is error
 
 
+def test_what_was_read_before_a_failure_is_there():
+    class Trickling(Breaking):
+        def readinto(self, buffer):
+            return super().readinto(buffer[:3])
+
+    stream, buffer = ShieldedStream(Trickling(b"abcdef", 3, OSError(5, "gone"))), bytearray(6)
+    assert (stream.readinto(buffer), bytes(buffer[:3]), stream.tell()) == (3, b"abc", 3)
+    with pytest.raises(OSError, match="gone"):
+        stream.check()
+
+
 def test_readinto_fills_what_it_can():
     buffer = bytearray(b"....")
     assert ShieldedStream(io.BytesIO(b"ab")).readinto(buffer) == 2
@@ -45,8 +63,8 @@ def test_readinto_fills_what_it_can():
 class Trickling(io.BytesIO):
     """Gives three bytes at a time."""
 
-    def read(self, size=-1):
-        return super().read(min(size, 3))
+    def readinto(self, buffer):
+        return super().readinto(buffer[:3])
 
 
 def test_readinto_goes_on_where_little_comes_at_once():
@@ -65,7 +83,7 @@ def test_behind_a_buffer_it_reads_as_by_itself():
 
 
 def test_blocks_are_short_where_there_are_many_channels():
-    assert block_frames(16000, 1) == 48000
+    assert block_frames(16000, 1) == 6 * 16000
     assert block_frames(192000, 32) * 32 <= 1 << 20
     assert block_frames(1, 1 << 21) == 1
 

@@ -14,8 +14,8 @@ from media_files import tone
 from transforms.encode import encode, encode_in_slices
 from transforms.errors import RecordingError, UsageError
 from transforms.formats import ENCODABLE, bytes_upper_bound
-from transforms.normalize import to_int16
 from transforms.records import Stage
+from transforms.samples import to_int16
 from transforms.sound import sound_of
 
 COMPRESSED = ("mp3", "ogg-opus", "m4a", "aac")

@@ -6,13 +6,13 @@ import sys
 
 import pytest
 
-from transforms.heap import return_large_buffers, share_with_arrow
+from transforms.heap import keep_large_buffers, return_large_buffers, share_with_arrow
 
 # Frees one buffer, which makes glibc keep the next ones in its heap. Then counts how
 # many bytes of a new one lie in maps of their own.
 PROBE = """
 import ctypes
-from transforms.heap import return_large_buffers
+from transforms import heap
 
 class Counts(ctypes.Structure):
     _fields_ = [(name, ctypes.c_size_t) for name in
@@ -20,8 +20,8 @@ class Counts(ctypes.Structure):
 
 mallinfo2 = ctypes.CDLL(None).mallinfo2
 mallinfo2.restype = Counts
-if {told}:
-    return_large_buffers()
+if {told!r}:
+    getattr(heap, {told!r})()
 for _ in range(3):
     buffer = bytearray({size})
     del buffer
@@ -31,8 +31,8 @@ print(mallinfo2().hblkhd - before)
 """
 
 
-def mapped_bytes(size: int, *, told: bool) -> int:
-    probe = PROBE.replace("{told}", str(told)).replace("{size}", str(size))
+def mapped_bytes(size: int, *, told: str = "", probe: str = PROBE) -> int:
+    probe = probe.replace("{told!r}", repr(told)).replace("{size}", str(size))
     return int(
         subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True).stdout
     )
@@ -41,17 +41,27 @@ def mapped_bytes(size: int, *, told: bool) -> int:
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="not glibc 2.33 or later")
 @pytest.mark.parametrize("size", [2_000_000, 5 * 16_000 * 4])  # a payload, a block of a recording
 def test_a_large_buffer_lies_in_a_map_of_its_own(size: int) -> None:
-    assert mapped_bytes(size, told=False) == 0
-    assert mapped_bytes(size, told=True) >= size
+    assert mapped_bytes(size) == 0
+    assert mapped_bytes(size, told="return_large_buffers") >= size
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="not glibc 2.33 or later")
+def test_where_recordings_are_decoded_the_first_large_buffer_is_kept_already() -> None:
+    first = PROBE.replace("range(3)", "range(0)")
+    for told, mapped in (("", True), ("keep_large_buffers", False)):
+        assert (mapped_bytes(3_000_000, told=told, probe=first) > 0) == mapped
 
 
 def test_can_be_told_again_and_says_whether_there_was_anyone_to_tell() -> None:
-    assert return_large_buffers() == return_large_buffers() == hasattr(ctypes.CDLL(None), "mallopt")
+    is_there = hasattr(ctypes.CDLL(None), "mallopt")
+    assert return_large_buffers() == return_large_buffers() == is_there
+    assert keep_large_buffers() == keep_large_buffers() == is_there
 
 
 def test_another_allocator_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
     assert not return_large_buffers()
+    assert not keep_large_buffers()
     environment: dict[str, str] = {}
     share_with_arrow(environment)
     assert environment == {}

@@ -23,6 +23,22 @@ def mixed(samples, sizes=()):
     return np.concatenate((*parts, finish_mix(state)))
 
 
+def cut_short_in_place(samples, sizes):
+    """As `mixed`, of blocks that all come in one array."""
+    state = start_mix(RATE, samples.shape[1])
+    block = np.empty((max(sizes, default=1), samples.shape[1]), samples.dtype)
+    parts, start = [], 0
+    while start < len(samples):
+        for size in sizes or [1000]:
+            some = samples[start : start + size]
+            block[: len(some)] = some
+            state, part = mix(state, block[: len(some)])
+            block[:] = 77
+            parts.append(part)
+            start += size
+    return np.concatenate((*parts, finish_mix(state)))
+
+
 def stereo(left, right):
     return np.stack((left, right), axis=1).astype(np.float32)
 
@@ -49,6 +65,20 @@ def test_a_channel_that_speaks_alone_keeps_its_level_from_the_start(values, on_t
     one = np.array(values, np.float32) / 32768
     silence = np.zeros_like(one)
     assert np.array_equal(mixed(stereo(one, silence) if on_the_left else stereo(silence, one)), one)
+
+
+@given(
+    values=whole_numbers,
+    other=whole_numbers,
+    sizes=st.lists(st.integers(1, 700), min_size=1, max_size=5),
+)
+def test_whole_numbers_are_mixed_as_floats_and_no_block_is_kept(values, other, sizes):
+    length = min(len(values), len(other))
+    samples = np.array([values[:length], other[:length]], np.int16).T
+    expected = mixed(samples.astype(np.float32) / 32768)
+    assert np.array_equal(mixed(samples, sizes), expected)
+    assert np.array_equal(cut_short_in_place(samples, sizes), expected)
+    assert np.array_equal(cut_short_in_place(samples.astype(np.float32) / 32768, sizes), expected)
 
 
 def test_antiphase_is_not_silence():
