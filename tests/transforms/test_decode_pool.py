@@ -129,8 +129,9 @@ def test_bytes_that_cannot_be_read_are_an_error_of_reading(pools):
 @pytest.mark.parametrize("how", ["hang", "hang natively"])
 def test_a_decoder_that_hangs_is_ended_and_the_next_recording_gets_another(how, pools, wav, tmp_path):
     note = tmp_path / "pid"
-    # Time stands still until it hangs.
-    pool = pools(stall_seconds=0.05, clock=lambda: 1e6 if read(note) else 0.0)
+    # Time stands still until it hangs, and then passes with every look.
+    ticks = itertools.count(1)
+    pool = pools(stall_seconds=0.05, clock=lambda: float(next(ticks)) if read(note) else 0.0)
     first = told(pool, wav, "process")[0]
     with pytest.raises(RecordingError, match=r"no progress.*stall_seconds.*retry_failed: all") as raised:
         ask(pool, wav, task_of(f"{how}:{note}"))
