@@ -27,6 +27,7 @@ from transforms.answer import Answer
 from transforms.answer_entry import Answered, encode
 from transforms.answer_log import HEADER, load, new_name, save_index
 from transforms.answer_store import AnswerStore
+from transforms.local_logs import LocalLogs
 from transforms.framing import frame
 
 _TEXT = "what was said in a segment of almost a minute, about a hundred and fifty words long " * 10
@@ -123,7 +124,7 @@ def _slow_flush(_: int) -> None:
 
 @contextmanager
 def _record(path: Path, flush: Callable[[int], None]) -> Iterator[Add]:
-    store = AnswerStore(path, flush=flush)
+    store = AnswerStore(LocalLogs(path, flush=flush))
     yield store.add
     store.close()
 
@@ -163,10 +164,10 @@ def _show_opening(folder: Path, sizes: Sequence[int]) -> None:
     rows = []
     for size in sizes:
         record = folder / f"of {size}"
-        log = _filled(record, size)
+        log, files = _filled(record, size), LocalLogs(record)
         for how in ("log alone", "with index"):
             if how == "with index":
-                save_index(log, load(log).index)
+                save_index(files, log.name, load(files, log.name).index)
             seconds, memory, lookup, miss = _opened_elsewhere(record)
             for index in record.glob("*.idx"):
                 index.unlink()
@@ -203,7 +204,7 @@ def _open_and_tell(record: Path) -> None:
     """Seconds until the first lookup, bytes held more, seconds of a hit and of a miss."""
     before = tree_memory(os.getpid()).rss_bytes
     started = time.perf_counter()
-    store = AnswerStore(record)
+    store = AnswerStore(LocalLogs(record))
     store.find(_entry(0).key)
     opened = time.perf_counter() - started
     added = tree_memory(os.getpid()).rss_bytes - before

@@ -20,6 +20,7 @@ from transforms.answer_store import AnswerStore
 from transforms.errors import UsageError
 from transforms.folders import OutputError
 from transforms.known import Standing
+from transforms.local_logs import LocalLogs
 from transforms.records import Recording
 
 # A run that ends replaces its parts once; more looks than that mean that something else is wrong.
@@ -62,7 +63,7 @@ def look_at(output: str | None, config: Config, folder: Path) -> Found:
     if not is_uri(output) and Path(output).exists() and not Path(output).is_dir():
         raise UsageError(f"--output {display_name(output)} is a file; expected a folder, or a name for one.")
     state = found_state(output, config.output.state)
-    record = AnswerStore(state / ANSWERS, looks_only=True)
+    record = AnswerStore(LocalLogs(state / ANSWERS), looks_only=True)
     if dataset_version(output) is None:
         return Found(record=record, at_work=at_work(output, config.output.state, ()))
     for look in range(_LOOKS):

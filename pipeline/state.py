@@ -23,6 +23,7 @@ from transforms.budget import Budget
 from transforms.errors import UsageError
 from transforms.file_lock import FileLock
 from transforms.folders import OutputError
+from transforms.local_logs import LocalLogs
 from transforms.stopping import prepared
 
 STATE_FOLDER = ".beamscribe"
@@ -206,7 +207,7 @@ def compact_answers(folder: Path, *, if_more_than: int = 0) -> None:
     """
     if sum(1 for _ in (folder / ANSWERS).glob("*.log")) <= if_more_than:
         return
-    store = AnswerStore(folder / ANSWERS)
+    store = AnswerStore(LocalLogs(folder / ANSWERS))
     try:
         store.compact()
     finally:

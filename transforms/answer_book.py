@@ -19,6 +19,7 @@ from transforms.answer_store import AnswerStore
 from transforms.calling import Ending, Reply, Tally
 from transforms.codes import Verdict, classify
 from transforms.folders import OutputError
+from transforms.local_logs import LocalLogs
 from transforms.once import KeyLocks, Once
 
 ANSWERS = "answers"
@@ -153,7 +154,7 @@ def borrowed_book(state: Path, coordination: Path) -> AnswerBook:
         if name in _lent:
             book, store, locks, borrowers = _lent[name]
         else:
-            store = AnswerStore(state / ANSWERS)
+            store = AnswerStore(LocalLogs(state / ANSWERS))
             locks = KeyLocks(coordination / "keys")
             book, borrowers = AnswerBook(store, locks), 0
         _lent[name] = (book, store, locks, borrowers + 1)

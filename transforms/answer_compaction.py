@@ -8,9 +8,8 @@ the log that it lies in has at least doubled. The work over n entries is O(n log
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from typing import IO
 
 from transforms.answer_entry import label_of
 from transforms.answer_index import LogIndex, Run, RunBuilder, file_number_of, merged, offset_of, place_of
@@ -18,53 +17,45 @@ from transforms.answer_log import (
     HEADER,
     frames_of,
     index_name,
-    is_written,
     load,
     log_names,
     new_name,
     read_payload,
     save_index,
 )
-from transforms.folders import LocalFolder, output_errors
 from transforms.framing import frame
+from transforms.log_files import LogFiles
 
-_BUFFER_BYTES = 2**20
 
-
-def compact(folder: Path, *, clock_us: Callable[[], int]) -> None:
+def compact(files: LogFiles, *, clock_us: Callable[[], int]) -> None:
     """Merge what is worth it. Logs of live writers stay as they are.
 
     Killed at any moment it loses nothing: the merged log is on the disk before the
     first of the others is removed, and an entry that is there twice counts once.
 
     Args:
-        folder: of the logs. Nobody else may compact it meanwhile.
+        files: the logs. Nobody else may compact them meanwhile.
         clock_us: microseconds since 1970 UTC, for the name of the merged log.
 
     Raises:
         OutputError: something could not be read or written.
         UsageError: a later version wrote one of the logs, or the folder cannot be written to.
     """
-    storage = LocalFolder(folder)
-    names = storage.names()
-    with output_errors("compact", folder):
-        logs = [log for log in map(folder.joinpath, log_names(names)) if not is_written(log)]
-        if not logs:
-            return
-        storage.prepare()
-        indexes = [load(log).index for log in logs]
-        sizes = [log.stat().st_size for log in logs]
-        damaged = [
-            index.skipped > 0 or index.covered < size for index, size in zip(indexes, sizes, strict=True)
-        ]
-        first = first_to_merge(sizes, damaged)
-        if first < len(logs):
-            _replace(storage, logs[first:], indexes[first:], clock_us)
-    present = storage.names()
+    logs = [log for log in log_names(files.names()) if not files.is_written(log)]
+    if not logs:
+        return
+    files.prepare()
+    indexes = [load(files, log).index for log in logs]
+    sizes = [files.size(log) for log in logs]
+    damaged = [index.skipped > 0 or index.covered < size for index, size in zip(indexes, sizes, strict=True)]
+    first = first_to_merge(sizes, damaged)
+    if first < len(logs):
+        _replace(files, logs[first:], indexes[first:], clock_us)
+    present = files.names()
     with_log = {index_name(name) for name in log_names(present)}
     for name in present:
         if name.endswith(".idx") and name not in with_log:
-            storage.remove(name)
+            files.remove(name)
 
 
 def first_to_merge(sizes: Sequence[int], damaged: Sequence[bool]) -> int:
@@ -83,46 +74,41 @@ def first_to_merge(sizes: Sequence[int], damaged: Sequence[bool]) -> int:
 
 
 def _replace(
-    storage: LocalFolder, logs: Sequence[Path], indexes: Sequence[LogIndex], clock_us: Callable[[], int]
+    files: LogFiles, logs: Sequence[str], indexes: Sequence[LogIndex], clock_us: Callable[[], int]
 ) -> None:
     run = merged(index.run.in_file(number) for number, index in enumerate(indexes))
-    outranked = _outranked(logs, run)
-    with storage.hidden() as (descriptor, temporary):
-        index = _copy(descriptor, logs, outranked)
-        log = storage.path / new_name(storage.names(), clock_us())
-        temporary.replace(log)
-    storage.sync()
-    save_index(log, index)
+    outranked = _outranked(files, logs, run)
+    merged_log = new_name(files.names(), clock_us())
+    with files.adding(merged_log) as file:
+        index = _copy(file, files, logs, outranked)
+    save_index(files, merged_log, index)
     for old in logs:
-        storage.remove(old.name)
-        storage.remove(index_name(old.name))
+        files.remove(old)
+        files.remove(index_name(old))
 
 
-def _copy(descriptor: int, logs: Sequence[Path], outranked: set[int]) -> LogIndex:
+def _copy(file: IO[bytes], files: LogFiles, logs: Sequence[str], outranked: set[int]) -> LogIndex:
     """Writes all entries but those outranked, and what a later version may understand."""
     builder = RunBuilder()
-    with os.fdopen(descriptor, "wb", _BUFFER_BYTES, closefd=False) as file:
-        end = file.write(HEADER)
-        for number, log in enumerate(logs):
-            for found in frames_of(log):
-                label = label_of(found.payload)
-                if label is not None:
-                    if place_of(label, found.offset, number) in outranked:
-                        continue
-                    builder.add(label.key, place_of(label, end))
-                end += file.write(frame(found.payload))
-        file.flush()
-        os.fsync(descriptor)
+    end = file.write(HEADER)
+    for number, log in enumerate(logs):
+        for found in frames_of(files, log):
+            label = label_of(found.payload)
+            if label is not None:
+                if place_of(label, found.offset, number) in outranked:
+                    continue
+                builder.add(label.key, place_of(label, end))
+            end += file.write(frame(found.payload))
     return LogIndex(builder.run(), end)
 
 
-def _outranked(logs: Sequence[Path], run: Run) -> set[int]:
+def _outranked(files: LogFiles, logs: Sequence[str], run: Run) -> set[int]:
     """The places of sound entries for whose key another sound entry takes precedence."""
     outranked = set()
     for group in run.repeated():
         seen: set[bytes] = set()
         for place in map(int, group):
-            payload = read_payload(logs[file_number_of(place)], offset_of(place))
+            payload = read_payload(files, logs[file_number_of(place)], offset_of(place))
             label = label_of(payload) if payload is not None else None
             if label is None:
                 continue

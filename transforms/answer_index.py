@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import struct
 from array import array
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -153,6 +153,20 @@ class KeyIndex:
             run = merged((self._runs.pop(), run))
         if len(run):
             self._runs.append(run)
+
+    def forget(self, file_numbers: Collection[int]) -> None:
+        """Drop the entries of files that are no longer there."""
+        gone = np.array(sorted(file_numbers), np.uint64)
+        runs, self._runs = self._runs, []
+        for run in runs:
+            numbers = (run.places & np.uint64(~_NOT_REFUSED & 2**64 - 1)) >> np.uint64(_OFFSET_BITS)
+            stays = ~np.isin(numbers, gone)
+            self.add_run(Run(run.prefixes[stays], run.places[stays]))
+        kept = {
+            key: tuple(place for place in places if file_number_of(place) not in file_numbers)
+            for key, places in self._recent.items()
+        }
+        self._recent = {key: places for key, places in kept.items() if places}
 
     def places(self, key: bytes) -> list[int]:
         """Where entries of this key may lie, the one that takes precedence first."""

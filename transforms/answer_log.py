@@ -1,4 +1,4 @@
-"""The files of the record: names, reading, and the index beside a log.
+"""The logs of the record: names, reading, and the index beside a log.
 
 A log ``answers-<UTC time>-<token>.log`` is written by one writer, from its first frame,
 which says the version of the format, to its last; nobody opens it for writing again.
@@ -9,22 +9,18 @@ missing, damaged or behind.
 from __future__ import annotations
 
 import json
-import os
 import re
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from functools import partial
-from pathlib import Path
 from typing import Final
 
 from transforms.answer_entry import label_of
 from transforms.answer_index import LogIndex, RunBuilder, decode_index, encode_index, merged, place_of
 from transforms.errors import UsageError
-from transforms.folders import LocalFolder, output_error, output_errors, try_lock
 from transforms.framing import Framed, FrameReader, frame, read_frame
+from transforms.log_files import LogFiles
 
 FORMAT_VERSION: Final = 1
 
@@ -64,29 +60,27 @@ def index_name(log_name: str) -> str:
     return log_name.removesuffix(".log") + ".idx"
 
 
-def read_payload(log: Path, offset: int) -> bytes | None:
-    """The payload of the frame at an offset; None if it is not sound.
+def read_payload(files: LogFiles, log: str, offset: int) -> bytes | None:
+    """The payload of the frame at an offset of a log; None if it is not sound.
 
     Raises:
         FileNotFoundError: the log was merged into another one meanwhile.
         OutputError: it cannot be read.
     """
-    with _opened(log) as descriptor:
-        found = read_frame(partial(os.pread, descriptor), offset)
+    with files.reading(log) as read_at:
+        found = read_frame(read_at, offset)
     return found.payload if found else None
 
 
-def frames_of(log: Path) -> Iterator[Framed]:
+def frames_of(files: LogFiles, log: str) -> Iterator[Framed]:
     """The sound frames of a log but its header, in order.
 
     Raises:
         FileNotFoundError: there is no such log.
         OutputError: it cannot be read.
     """
-    with _opened(log) as descriptor:
-        yield from (
-            found for found in FrameReader(partial(os.pread, descriptor)) if not _is_header(log, found)
-        )
+    with files.reading(log) as read_at:
+        yield from (found for found in FrameReader(read_at) if not _is_header(log, found))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +96,7 @@ class Loaded:
     scanned: int
 
 
-def load(log: Path) -> Loaded:
+def load(files: LogFiles, log: str) -> Loaded:
     """The index of a log: that of the file beside it, as far as it goes, and of the rest.
 
     Raises:
@@ -110,15 +104,16 @@ def load(log: Path) -> Loaded:
         OutputError: it cannot be read.
         UsageError: a later version wrote it.
     """
-    stored = _stored_index(log)
+    data = files.stored_index(index_name(log))
+    stored = None if data is None else decode_index(data)
     # A log that was cut, or changed at its end, is not the one that the index was made for.
-    if stored is None or not _ends_soundly(log, stored):
+    if stored is None or not _ends_soundly(files, log, stored):
         stored = LogIndex()
-    index = scan(log, stored)
+    index = scan(files, log, stored)
     return Loaded(index, index.covered - stored.covered)
 
 
-def scan(log: Path, known: LogIndex) -> LogIndex:
+def scan(files: LogFiles, log: str, known: LogIndex) -> LogIndex:
     """Reads what a log holds behind what is known of it, and adds it.
 
     Raises:
@@ -127,8 +122,8 @@ def scan(log: Path, known: LogIndex) -> LogIndex:
         UsageError: a later version wrote it.
     """
     builder = RunBuilder()
-    with _opened(log) as descriptor:
-        reader = FrameReader(partial(os.pread, descriptor), known.covered)
+    with files.reading(log) as read_at:
+        reader = FrameReader(read_at, known.covered)
         for found in reader:
             label = label_of(found.payload)
             if label is not None:
@@ -138,48 +133,24 @@ def scan(log: Path, known: LogIndex) -> LogIndex:
     return LogIndex(merged((known.run, builder.run())), reader.end, known.skipped + reader.skipped)
 
 
-def save_index(log: Path, index: LogIndex) -> None:
+def save_index(files: LogFiles, log: str, index: LogIndex) -> None:
     """Puts the index beside its log.
 
     Raises:
         OutputError: it cannot be written.
     """
-    LocalFolder(log.parent).put(index_name(log.name), encode_index(index))
+    files.put(index_name(log), encode_index(index))
 
 
-def is_written(log: Path) -> bool | None:
-    """Whether a live writer holds the log; None where the file system has no locks.
-
-    Once it is not written any more it never will be again.
-
-    Raises:
-        FileNotFoundError: there is no such log.
-        OutputError: it cannot be read.
-    """
-    with _opened(log) as descriptor:
-        free = try_lock(descriptor)
-        return None if free is None else not free
-
-
-def _stored_index(log: Path) -> LogIndex | None:
-    file = log.with_name(index_name(log.name))
-    with output_errors("read", file):
-        try:
-            return decode_index(file.read_bytes())
-        except FileNotFoundError:
-            return None
-
-
-def _ends_soundly(log: Path, index: LogIndex) -> bool:
+def _ends_soundly(files: LogFiles, log: str, index: LogIndex) -> bool:
     if not len(index.run):
         return True
-    last = index.run.last_offset()
-    with _opened(log) as descriptor:
-        found = read_frame(partial(os.pread, descriptor), last)
+    with files.reading(log) as read_at:
+        found = read_frame(read_at, index.run.last_offset())
     return found is not None and found.end <= index.covered
 
 
-def _is_header(log: Path, found: Framed) -> bool:
+def _is_header(log: str, found: Framed) -> bool:
     """Whether a frame is a log's header.
 
     Raises:
@@ -194,19 +165,3 @@ def _is_header(log: Path, found: Framed) -> bool:
             f"wrote; this one knows formats up to {FORMAT_VERSION}. Use that one, or another --output."
         )
     return True
-
-
-@contextmanager
-def _opened(log: Path) -> Iterator[int]:
-    """A descriptor; for each use a new one, since there can be more logs than a process may open."""
-    try:
-        descriptor = os.open(log, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise output_error("read", log, error) from error
-    try:
-        with output_errors("read", log):
-            yield descriptor
-    finally:
-        os.close(descriptor)

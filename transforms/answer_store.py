@@ -1,4 +1,4 @@
-"""The record of paid answers in a local folder, for many threads and processes at once.
+"""The record of paid answers in a local folder or in object storage, for many at once.
 
 Every writer appends to a log of its own (`answer_writer`), every reader sees all of them
 (`answer_log`). The logs are the record; indexes, in memory and beside them, only say
@@ -9,27 +9,32 @@ the one that was asked for.
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from transforms import answer_compaction
 from transforms.answer_entry import Answered, Entry, Label, Planned, Refused, decode, encode
 from transforms.answer_index import MAX_FILES, KeyIndex, LogIndex, alike, file_number_of, offset_of, place_of
-from transforms.answer_log import is_written, load, log_names, read_payload, save_index, scan
+from transforms.answer_log import load, log_names, read_payload, save_index, scan
 from transforms.answer_writer import LogWriter
-from transforms.folders import LocalFolder, OutputError
+from transforms.folders import OutputError
 from transforms.framing import frame
+from transforms.log_files import LogFiles
 
 # Reading less than this costs less than writing an index.
 _INDEX_WORTH_BYTES: Final = 2**20
 
 # What this process writes is newer than what it found.
 _FIRST_OWN: Final = MAX_FILES // 2
+
+# So often a listing may be behind what happens meanwhile.
+_LISTINGS: Final = 5
+
+# So many logs that were merged into others by others are worth clearing the index of them.
+_MANY_GONE: Final = 256
 
 
 @dataclass(slots=True, eq=False)
@@ -46,7 +51,7 @@ class _Log:
         gone: another process has merged it into another log.
     """
 
-    path: Path
+    name: str
     number: int
     covered: int = 0
     skipped: int = 0
@@ -67,25 +72,18 @@ class AnswerStore:
     For one key an answer outranks a refusal, and a later entry an earlier one.
 
     Args:
-        folder: where the logs lie; made when it is needed.
-        looks_only: never touch the folder: no index is kept beside a log, no log's lock is tried,
+        files: the logs, and where they lie.
+        looks_only: never touch them: no index is kept beside a log, no log's lock is tried,
             and what is added is forgotten.
         clock_us: microseconds since 1970 UTC, for the names of logs.
-        flush: brings what was written to a descriptor to the disk.
     """
 
     def __init__(
-        self,
-        folder: Path,
-        *,
-        looks_only: bool = False,
-        clock_us: Callable[[], int] = _now_us,
-        flush: Callable[[int], None] = os.fsync,
+        self, files: LogFiles, *, looks_only: bool = False, clock_us: Callable[[], int] = _now_us
     ) -> None:
-        self._folder = folder
+        self._files = files
         self._looks_only = looks_only
         self._clock_us = clock_us
-        self._flush = flush
         self._reading = threading.Lock()  # one thread at a time reads what others wrote
         self._lock = threading.Lock()  # guards what follows
         self._past_damage: dict[str, int] = {}
@@ -157,7 +155,7 @@ class AnswerStore:
         self._writer.close()
         damage = self.damage
         try:
-            answer_compaction.compact(self._folder, clock_us=self._clock_us)
+            answer_compaction.compact(self._files.anew(), clock_us=self._clock_us)
         finally:
             with self._reading, self._lock:
                 self._past_damage = damage
@@ -176,10 +174,10 @@ class AnswerStore:
             lost = log.skipped
             # The writer may be about to finish what stands at the end.
             with contextlib.suppress(FileNotFoundError):
-                if log.size > log.covered and not is_written(log.path):
+                if log.size > log.covered and not self._files.is_written(log.name):
                     lost += log.size - log.covered
             if lost:
-                found[log.path.name] = lost
+                found[log.name] = lost
         return found
 
     def close(self) -> None:
@@ -188,11 +186,13 @@ class AnswerStore:
 
     def _begin(self) -> None:
         """With nothing read and nothing written."""
-        self._writer = LogWriter(self._folder, clock_us=self._clock_us, flush=self._flush)
+        self._files = self._files.anew()
+        self._writer = LogWriter(self._files, clock_us=self._clock_us)
         self._index = KeyIndex()
         self._logs: dict[int, _Log] = {}
-        self._found: dict[Path, _Log] = {}
-        self._own: dict[Path, _Log] = {}
+        self._found: dict[str, _Log] = {}
+        self._own: dict[str, _Log] = {}
+        self._next_number = 0
         self._loaded = False
 
     def _entries(self, key: bytes) -> Iterator[Entry]:
@@ -212,11 +212,11 @@ class AnswerStore:
     def _entry(self, place: int, key: bytes) -> Entry | None:
         """What lies there. Where it is not what the index says, the index is mended."""
         with self._lock:
-            log = self._logs[file_number_of(place)]
-        if log.gone:
+            log = self._logs.get(file_number_of(place))
+        if log is None or log.gone:
             return None
         try:
-            payload = read_payload(log.path, offset_of(place))
+            payload = read_payload(self._files, log.name, offset_of(place))
             entry = decode(payload) if payload is not None else None
             if entry is None or not alike(entry.key, key):
                 self._search(log)
@@ -235,44 +235,72 @@ class AnswerStore:
                 self._loaded = True
 
     def _read_on(self) -> None:
-        for name in log_names(LocalFolder(self._folder).names()):
-            path = self._folder / name
-            log = self._found.get(path)
-            with self._lock:
-                if path in self._own or (log is not None and log.ended):
-                    continue
-            # It may have been merged since its name was read.
-            with contextlib.suppress(FileNotFoundError):
-                if log is None:
-                    self._read_new(path)
-                else:
-                    self._read_behind(log)
+        for _ in range(_LISTINGS):
+            names = log_names(self._files.names())
+            if all([self._read(name) for name in names]):
+                break
+        self._forget_all_but(names)
 
-    def _read_new(self, path: Path) -> None:
+    def _read(self, name: str) -> bool:
+        """See what is new in a log; False if it is there no more, since it was merged into another."""
+        log = self._found.get(name)
+        with self._lock:
+            if name in self._own or (log is not None and log.ended):
+                return True
+        try:
+            if log is None:
+                self._read_new(name)
+            else:
+                self._read_behind(log)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def _forget_all_but(self, names: Collection[str]) -> None:
+        """Let go of logs that were merged into others, which have been read."""
+        if len(self._found) - len(names) < _MANY_GONE:
+            return
+        gone = self._found.keys() - set(names)
+        with self._lock:
+            numbers = {self._found.pop(name).number for name in gone}
+            self._index.forget(numbers)
+            for number in numbers:
+                del self._logs[number]
+
+    def _read_new(self, name: str) -> None:
         # In this order: what is not written any more is then read to its end.
-        ended = not self._looks_only and is_written(path) is False
-        size = path.stat().st_size
-        loaded = load(path)
+        ended = not self._looks_only and self._files.is_written(name) is False
+        size = self._files.size(name)
+        loaded = load(self._files, name)
         if ended and loaded.scanned >= _INDEX_WORTH_BYTES:
             # A convenience, which a full disk or a reader without rights does without.
             with contextlib.suppress(OutputError):
-                save_index(path, loaded.index)
-        log = self._found[path] = _Log(path, len(self._found), ended=ended)
+                save_index(self._files, name, loaded.index)
+        log = self._found[name] = _Log(name, self._new_number(), ended=ended)
         self._take(log, loaded.index, size)
 
+    def _new_number(self) -> int:
+        """One that no log has; an entry of a log with a higher one takes precedence."""
+        assert len(self._logs) < _FIRST_OWN, "logs are put together long before there are so many"
+        number = self._next_number
+        while number in self._logs:
+            number = (number + 1) % _FIRST_OWN
+        self._next_number = (number + 1) % _FIRST_OWN
+        return number
+
     def _read_behind(self, log: _Log) -> None:
-        size = log.path.stat().st_size
+        size = self._files.size(log.name)
         if size != log.size:
             known = LogIndex(covered=log.covered, skipped=log.skipped)
-            self._take(log, scan(log.path, known), size)
+            self._take(log, scan(self._files, log.name, known), size)
 
     def _search(self, log: _Log) -> None:
         """Reads a log whole, once, since its index led astray or an entry is damaged."""
         with self._reading:
             if not log.searched:
                 log.searched = True
-                size = log.path.stat().st_size
-                self._take(log, scan(log.path, LogIndex()), size)
+                size = self._files.size(log.name)
+                self._take(log, scan(self._files, log.name, LogIndex()), size)
 
     def _take(self, log: _Log, index: LogIndex, size: int) -> None:
         with self._lock:

@@ -15,7 +15,7 @@ from tests.e2e.command import beamscribe, records, rows, settings
 from tests.e2e.sounds import some_wavs
 from tests.e2e.test_walls import assert_complete, transcribe
 from transforms import settle as settling
-from transforms.answer_store import AnswerStore
+from transforms.local_logs import LocalLogs
 
 
 def full_after(entries: int) -> Callable[[int], None]:
@@ -40,7 +40,7 @@ def test_when_answers_can_no_longer_be_kept_the_calls_stop(entries, serve, tmp_p
     service = serve(latency_ms=(30, 30))
     with monkeypatch.context() as patch:
         flush = full_after(entries)
-        patch.setattr("transforms.answer_book.AnswerStore", partial(AnswerStore, flush=flush))
+        patch.setattr("transforms.answer_book.LocalLogs", partial(LocalLogs, flush=flush))
         run = transcribe(service, tmp_path, concurrency=4)
     assert run.code == 4
     assert "space" in run.stdout.lower()
@@ -79,7 +79,7 @@ def test_changed_recordings_have_one_row_after_a_run_whose_output_failed(serve, 
     some_wavs(tmp_path / "in", 4, seconds=0.5)
     with monkeypatch.context() as patch:
         # A full disk for answers only: what was heard before it is still written.
-        patch.setattr("transforms.answer_book.AnswerStore", partial(AnswerStore, flush=full_after(6)))
+        patch.setattr("transforms.answer_book.LocalLogs", partial(LocalLogs, flush=full_after(6)))
         assert transcribe(service, tmp_path, concurrency=1).code == 4
     assert transcribe(service, tmp_path).code == 0
     assert_complete(tmp_path, 4, seconds=0.5)

@@ -14,7 +14,7 @@ from pipeline.service.faults import parse_fault
 from tests.e2e.command import Ended, Row, beamscribe, records, rows, settings
 from tests.e2e.sounds import RATE, chatter, heard, some_wavs, write_wav
 from transforms.answer_entry import Answered, decode
-from transforms.answer_log import frames_of
+from tests.transforms.log_paths import frames_of
 
 REFUSED_FOR_GOOD = "InvalidParameterValue.ErrorInvalidVoicedata"
 

@@ -32,7 +32,7 @@ from tests.e2e.command import rows
 from tests.e2e.command import settings as options_of
 from tests.e2e.sounds import RATE, chatter, heard, write_wav
 from transforms.answer_entry import Answered, decode
-from transforms.answer_log import frames_of
+from tests.transforms.log_paths import frames_of
 from transforms.cuts import CutPolicy
 from transforms.cutting import cut
 from transforms.listing import Sources

@@ -23,6 +23,7 @@ from pipeline.state import (
 from tests.transforms.answer_samples import answered, key
 from transforms.answer_book import ANSWERS
 from transforms.answer_store import AnswerStore
+from transforms.local_logs import LocalLogs
 from transforms.budget import Budget
 from transforms.errors import UsageError
 from transforms.folders import OutputError
@@ -123,13 +124,13 @@ def test_a_disk_that_does_not_even_take_the_holder_is_no_traceback(state):
 
 def test_answers_of_ended_runs_are_put_together(state):
     for name in "abc":
-        store = AnswerStore(state / ANSWERS)
+        store = AnswerStore(LocalLogs(state / ANSWERS))
         store.add(answered(name))
         store.close()
     assert len(list((state / ANSWERS).glob("*.log"))) == 3
     compact_answers(state)
     assert len(list((state / ANSWERS).glob("*.log"))) == 1
-    store = AnswerStore(state / ANSWERS)
+    store = AnswerStore(LocalLogs(state / ANSWERS))
     assert [store.find(key(name)) for name in "abc"] == [answered(name) for name in "abc"]
     store.close()
 

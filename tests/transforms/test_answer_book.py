@@ -12,6 +12,7 @@ from transforms.answer import Answer, HeardWord, ServiceError
 from transforms.answer_book import ANSWERS, AnswerBook, borrowed_book, give_back
 from transforms.answer_entry import Answered, Entry, Planned, Refused
 from transforms.answer_store import AnswerStore
+from transforms.local_logs import LocalLogs
 from transforms.calling import Ending, Reply, Tally
 from transforms.folders import OutputError
 from transforms.once import KeyLocks
@@ -222,7 +223,7 @@ def test_a_book_is_lent_to_all_in_the_process_and_closed_by_the_last(tmp_path):
     assert third is not first
     assert third.settle(KEY, never).reused
     give_back(third)
-    store = AnswerStore(tmp_path / "state" / ANSWERS)
+    store = AnswerStore(LocalLogs(tmp_path / "state" / ANSWERS))
     assert store.find(OTHER) == Answered(OTHER, ANSWER, 2, 77)
     store.close()
 

@@ -10,12 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.transforms.answer_samples import answered, key, planned, refused
+from tests.transforms.log_paths import frames_of, load, save_index
 from transforms.answer_compaction import compact, first_to_merge
 from transforms.answer_entry import Entry, decode, encode
-from transforms.answer_log import HEADER, frames_of, index_name, load, log_names, new_name, save_index
+from transforms.answer_log import HEADER, index_name, log_names, new_name
 from transforms.answer_writer import LogWriter
 from transforms.folders import OutputError
 from transforms.framing import frame
+from transforms.local_logs import LocalLogs
 
 ADDED = [answered(number, "x" * number) for number in range(30)]
 
@@ -39,7 +41,7 @@ def entries_of(folder: Path) -> list[Entry | None]:
 
 
 def compacted(folder: Path) -> None:
-    compact(folder, clock_us=lambda: 0)
+    compact(LocalLogs(folder), clock_us=lambda: 0)
 
 
 def test_logs_become_one_with_its_index(tmp_path: Path) -> None:
@@ -101,7 +103,7 @@ def test_a_large_old_log_is_left_alone(tmp_path: Path) -> None:
 def test_the_log_of_a_live_writer_is_left_alone(tmp_path: Path) -> None:
     for entry in ADDED[:2]:
         write_log(tmp_path, [entry])
-    writer = LogWriter(tmp_path, clock_us=lambda: 0)
+    writer = LogWriter(LocalLogs(tmp_path), clock_us=lambda: 0)
     writer.append(frame(encode(ADDED[2])))
     compacted(tmp_path)
     writer.append(frame(encode(ADDED[3])))

@@ -6,19 +6,14 @@ from pathlib import Path
 import pytest
 
 from tests.transforms.answer_samples import answered, key, refused
+from tests.transforms.log_paths import frames_of, is_written, load, read_payload, save_index, scan
 from transforms.answer_entry import encode
 from transforms.answer_index import LogIndex, offset_of
 from transforms.answer_log import (
     HEADER,
-    frames_of,
     index_name,
-    is_written,
-    load,
     log_names,
     new_name,
-    read_payload,
-    save_index,
-    scan,
 )
 from transforms.errors import UsageError
 from transforms.folders import OutputError

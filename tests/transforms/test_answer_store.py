@@ -12,12 +12,14 @@ from pathlib import Path
 import pytest
 
 from tests.transforms.answer_samples import answered, key, planned, refused
-from transforms import answer_log, answer_store
+from tests.transforms.log_paths import load, save_index
+from transforms import answer_store, local_logs
 from transforms.answer_entry import Answered, Entry
-from transforms.answer_log import HEADER, index_name, load, log_names, save_index
+from transforms.answer_log import HEADER, index_name, log_names
 from transforms.answer_record import AnswerRecord
 from transforms.answer_store import AnswerStore
 from transforms.folders import OutputError
+from transforms.local_logs import LocalLogs
 
 SMALL: list[Entry] = [answered(1, "one"), refused(2), planned(3), answered(4, "four")]
 
@@ -29,7 +31,7 @@ def names_in(folder: Path) -> list[str]:
 def stored(folder: Path, *entries: Entry) -> Path:
     """A log of these entries, written and closed."""
     before = set(folder.glob("*.log"))
-    store = AnswerStore(folder)
+    store = AnswerStore(LocalLogs(folder))
     for entry in entries:
         store.add(entry)
     store.close()
@@ -42,19 +44,19 @@ def found(store: AnswerRecord, entries: list[Entry]) -> list[Entry | None]:
 
 
 def test_what_is_added_is_found_at_once_and_later(tmp_path: Path) -> None:
-    store = AnswerStore(tmp_path / "answers")
+    store = AnswerStore(LocalLogs(tmp_path / "answers"))
     assert found(store, SMALL) == [None] * 4
     for entry in SMALL:
         store.add(entry)
     assert found(store, SMALL) == SMALL
     store.close()
     assert found(store, SMALL) == SMALL
-    assert found(AnswerStore(tmp_path / "answers"), SMALL) == SMALL
+    assert found(AnswerStore(LocalLogs(tmp_path / "answers")), SMALL) == SMALL
     assert store.damage == {}
 
 
 def test_a_plan_is_no_answer_and_an_answer_no_plan(tmp_path: Path) -> None:
-    store = AnswerStore(tmp_path)
+    store = AnswerStore(LocalLogs(tmp_path))
     for entry in SMALL:
         store.add(entry)
     assert store.find(key(3)) is None
@@ -62,7 +64,7 @@ def test_a_plan_is_no_answer_and_an_answer_no_plan(tmp_path: Path) -> None:
 
 
 def test_looking_for_something_writes_nothing(tmp_path: Path) -> None:
-    store = AnswerStore(tmp_path / "answers")
+    store = AnswerStore(LocalLogs(tmp_path / "answers"))
     assert store.find(key(1)) is None
     store.refresh()
     store.compact()
@@ -72,19 +74,19 @@ def test_looking_for_something_writes_nothing(tmp_path: Path) -> None:
 
 def test_precedence(tmp_path: Path) -> None:
     stored(tmp_path, refused(1), answered(2, "paid"), planned(3, 5), answered(4, "first"))
-    store = AnswerStore(tmp_path)
+    store = AnswerStore(LocalLogs(tmp_path))
     for entry in (answered(1), refused(2), planned(3, 7), answered(4, "second")):
         store.add(entry)
     expected = [answered(1), answered(2, "paid"), planned(3, 7), answered(4, "second")]
     assert found(store, expected) == expected
     store.close()
-    assert found(AnswerStore(tmp_path), expected) == expected
+    assert found(AnswerStore(LocalLogs(tmp_path)), expected) == expected
     store.compact()
     assert found(store, expected) == expected
 
 
 def test_others_are_seen_after_a_refresh(tmp_path: Path) -> None:
-    reader, writer = AnswerStore(tmp_path), AnswerStore(tmp_path)
+    reader, writer = AnswerStore(LocalLogs(tmp_path)), AnswerStore(LocalLogs(tmp_path))
     assert found(reader, SMALL) == [None] * 4
     for number, entry in enumerate(SMALL):
         writer.add(entry)
@@ -94,11 +96,11 @@ def test_others_are_seen_after_a_refresh(tmp_path: Path) -> None:
 
 
 def test_a_tail_that_is_being_written_is_no_damage(tmp_path: Path) -> None:
-    writer = AnswerStore(tmp_path)
+    writer = AnswerStore(LocalLogs(tmp_path))
     writer.add(SMALL[0])
     [log] = tmp_path.glob("*.log")
     other = stored(tmp_path / "elsewhere", SMALL[3]).read_bytes()[len(HEADER) :]
-    reader = AnswerStore(tmp_path)
+    reader = AnswerStore(LocalLogs(tmp_path))
     with log.open("ab") as file:
         file.write(other[:20])
         file.flush()
@@ -109,8 +111,8 @@ def test_a_tail_that_is_being_written_is_no_damage(tmp_path: Path) -> None:
     assert reader.find(SMALL[3].key) == SMALL[3]
     os.truncate(log, log.stat().st_size - 1)
     writer.close()
-    assert AnswerStore(tmp_path).damage == {}  # nothing was read
-    reader = AnswerStore(tmp_path)
+    assert AnswerStore(LocalLogs(tmp_path)).damage == {}  # nothing was read
+    reader = AnswerStore(LocalLogs(tmp_path))
     assert reader.find(SMALL[3].key) is None
     assert reader.damage == {log.name: len(other) - 1}
 
@@ -124,7 +126,7 @@ def test_each_byte_flipped_in_turn(tmp_path: Path, indexed: bool) -> None:
     frames = len(HEADER)
     for at in range(len(data)):
         log.write_bytes(data[:at] + bytes([data[at] ^ (1 << at % 8)]) + data[at + 1 :])
-        store = AnswerStore(tmp_path)
+        store = AnswerStore(LocalLogs(tmp_path))
         outcome = found(store, SMALL)
         wrong = [entry for entry, expected in zip(outcome, SMALL, strict=True) if entry != expected]
         assert wrong == ([] if at < frames else [None])
@@ -141,7 +143,7 @@ def test_each_length_truncated(tmp_path: Path, indexed: bool) -> None:
     whole = 4
     for size in range(len(data) - 1, len(HEADER) - 1, -1):
         log.write_bytes(data[:size])
-        outcome = found(AnswerStore(tmp_path), SMALL)
+        outcome = found(AnswerStore(LocalLogs(tmp_path)), SMALL)
         left = sum(entry is not None for entry in outcome)
         assert outcome == SMALL[:left] + [None] * (4 - left)
         assert left in (whole, whole - 1)
@@ -154,7 +156,7 @@ def test_a_record_that_was_damaged_takes_the_answer_again(tmp_path: Path) -> Non
     data = bytearray(log.read_bytes())
     data[data.index(b"one")] ^= 1
     log.write_bytes(data)
-    store = AnswerStore(tmp_path)
+    store = AnswerStore(LocalLogs(tmp_path))
     assert store.find(key(1)) is None
     store.add(SMALL[0])
     assert found(store, SMALL) == SMALL
@@ -163,12 +165,12 @@ def test_a_record_that_was_damaged_takes_the_answer_again(tmp_path: Path) -> Non
     store.compact()
     assert store.damage == damage
     assert found(store, SMALL) == SMALL
-    assert found(healed := AnswerStore(tmp_path), SMALL) == SMALL
+    assert found(healed := AnswerStore(LocalLogs(tmp_path)), SMALL) == SMALL
     assert healed.damage == {}
 
 
 def test_a_damaged_answer_does_not_hide_a_refusal(tmp_path: Path) -> None:
-    store = AnswerStore(tmp_path)
+    store = AnswerStore(LocalLogs(tmp_path))
     store.add(answered(1))
     [log] = tmp_path.glob("*.log")
     data = log.read_bytes()
@@ -184,30 +186,30 @@ def test_an_index_of_another_log_leads_nobody_astray(tmp_path: Path) -> None:
     other = stored(tmp_path / "other", answered(2), answered(1))
     save_index(log, load(other).index)
     entries: list[Entry] = [answered(1), answered(2)]
-    assert found(AnswerStore(tmp_path), entries) == entries
+    assert found(AnswerStore(LocalLogs(tmp_path)), entries) == entries
 
 
 def test_reading_much_leaves_an_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answer_store, "_INDEX_WORTH_BYTES", 1)
     log = stored(tmp_path, *SMALL)
-    assert found(AnswerStore(tmp_path), SMALL) == SMALL
+    assert found(AnswerStore(LocalLogs(tmp_path)), SMALL) == SMALL
     assert names_in(tmp_path) == sorted([log.name, index_name(log.name)])
     assert load(log).scanned == 0
-    writer = AnswerStore(tmp_path)
+    writer = AnswerStore(LocalLogs(tmp_path))
     writer.add(answered(5))
-    AnswerStore(tmp_path).refresh()
+    AnswerStore(LocalLogs(tmp_path)).refresh()
     assert len(names_in(tmp_path)) == 3  # none for a log that still grows
 
 
 def test_who_only_looks_leaves_the_folder_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def locked(_: Path) -> bool:
+    def locked(_: int) -> bool:
         pytest.fail("a log's lock was tried")
 
     stored(tmp_path, *SMALL)
     before = {path: path.stat().st_mtime_ns for path in (tmp_path, *tmp_path.iterdir())}
     monkeypatch.setattr(answer_store, "_INDEX_WORTH_BYTES", 1)
-    monkeypatch.setattr(answer_store, "is_written", locked)
-    looking = AnswerStore(tmp_path, looks_only=True)
+    monkeypatch.setattr(local_logs, "try_lock", locked)
+    looking = AnswerStore(LocalLogs(tmp_path), looks_only=True)
     assert found(looking, SMALL) == SMALL
     looking.add(answered(99))
     looking.refresh()
@@ -220,7 +222,7 @@ def test_keys_that_begin_alike_are_told_apart(tmp_path: Path) -> None:
     base = answered(1)
     alike = [Answered(b"same pre" + bytes([n]) * 24, base.answer, n, 0) for n in range(5)]
     stored(tmp_path, *alike[:3])
-    store = AnswerStore(tmp_path)
+    store = AnswerStore(LocalLogs(tmp_path))
     for entry in alike[3:4]:
         store.add(entry)
     assert found(store, list(alike)) == [*alike[:4], None]
@@ -231,9 +233,9 @@ def test_keys_that_begin_alike_are_told_apart(tmp_path: Path) -> None:
 def test_another_process_may_compact_under_a_reader(tmp_path: Path) -> None:
     for entry in SMALL:
         stored(tmp_path, entry)
-    reader = AnswerStore(tmp_path)
+    reader = AnswerStore(LocalLogs(tmp_path))
     reader.refresh()
-    AnswerStore(tmp_path).compact()
+    AnswerStore(LocalLogs(tmp_path)).compact()
     assert found(reader, SMALL) == SMALL
     assert len(log_names(names_in(tmp_path))) == 1
 
@@ -241,8 +243,8 @@ def test_another_process_may_compact_under_a_reader(tmp_path: Path) -> None:
 def test_where_there_are_no_locks_a_log_may_still_grow(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(answer_log, "try_lock", lambda _: None)
-    reader, writer = AnswerStore(tmp_path), AnswerStore(tmp_path)
+    monkeypatch.setattr(local_logs, "try_lock", lambda _: None)
+    reader, writer = AnswerStore(LocalLogs(tmp_path)), AnswerStore(LocalLogs(tmp_path))
     for entry in SMALL:
         writer.add(entry)
         reader.refresh()
@@ -254,7 +256,7 @@ def test_a_full_disk_is_told_and_nothing_more_is_taken(tmp_path: Path) -> None:
         if os.fstat(descriptor).st_size > len(HEADER):
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    store = AnswerStore(tmp_path, flush=full)
+    store = AnswerStore(LocalLogs(tmp_path, flush=full))
     for entry in SMALL:
         with pytest.raises(OutputError, match="is full"):
             store.add(entry)
@@ -263,7 +265,7 @@ def test_a_full_disk_is_told_and_nothing_more_is_taken(tmp_path: Path) -> None:
 
 
 def test_an_entry_beyond_all_bounds_is_refused_alone(tmp_path: Path) -> None:
-    store = AnswerStore(tmp_path)
+    store = AnswerStore(LocalLogs(tmp_path))
     with pytest.raises(ValueError, match="does not fit into the record"):
         store.add(answered(1, "x" * (16 * 2**20)))
     store.add(SMALL[0])
@@ -271,7 +273,7 @@ def test_an_entry_beyond_all_bounds_is_refused_alone(tmp_path: Path) -> None:
 
 
 def test_many_threads_add_find_and_refresh(tmp_path: Path) -> None:
-    stores = [AnswerStore(tmp_path, flush=lambda _: None) for _ in range(2)]
+    stores = [AnswerStore(LocalLogs(tmp_path, flush=lambda _: None)) for _ in range(2)]
 
     def work(number: int) -> None:
         store = stores[number % 2]
@@ -288,12 +290,12 @@ def test_many_threads_add_find_and_refresh(tmp_path: Path) -> None:
         store.refresh()
         assert found(store, expected) == expected
         store.close()
-    assert found(AnswerStore(tmp_path), expected) == expected
+    assert found(AnswerStore(LocalLogs(tmp_path)), expected) == expected
     assert stores[0].damage == {}
 
 
 def add_until_killed(folder: Path, writer: int, acknowledgements: int) -> None:
-    store = AnswerStore(folder)
+    store = AnswerStore(LocalLogs(folder))
 
     def work(thread: int) -> None:
         for number in range(100_000):
@@ -322,7 +324,7 @@ def test_what_was_acknowledged_survives_sigkill(tmp_path: Path) -> None:
             child.join(30)
         said += acknowledgements.read()
     names = [tuple(map(int, line.split())) for line in said.decode().splitlines()]
-    store = AnswerStore(tmp_path)
+    store = AnswerStore(LocalLogs(tmp_path))
     for round_ in range(2):
         assert all(store.find(key(name)) == answered(name, "y" * (name[2] % 300)) for name in names)
         if round_ == 0:
@@ -334,4 +336,4 @@ def test_a_copy_of_the_folder_is_as_good(tmp_path: Path) -> None:
     stored(tmp_path / "one", *SMALL)
     shutil.copytree(tmp_path / "one", tmp_path / "two")
     shutil.copytree(tmp_path / "one", tmp_path / "two" / "copy")
-    assert found(AnswerStore(tmp_path / "two"), SMALL) == SMALL
+    assert found(AnswerStore(LocalLogs(tmp_path / "two")), SMALL) == SMALL

@@ -15,11 +15,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.transforms.answer_samples import answered, key, planned, refused
+from tests.transforms.log_paths import frames_of
 from transforms import answer_index, answer_store
 from transforms.answer_entry import Answered, Entry, Refused, decode
-from transforms.answer_log import HEADER, frames_of
+from transforms.answer_log import HEADER
 from transforms.answer_store import AnswerStore
 from transforms.framing import Framed
+from transforms.local_logs import LocalLogs
 
 STORES = 3
 NAMES = st.integers(0, 11)
@@ -78,7 +80,7 @@ class RecordMachine(RuleBasedStateMachine):
 
     def open(self) -> AnswerStore:
         # The clock stands still: names must sort by age all the same.
-        return AnswerStore(self.folder, clock_us=lambda: 0, flush=lambda _: None)
+        return AnswerStore(LocalLogs(self.folder, flush=lambda _: None), clock_us=lambda: 0)
 
     @rule(store=st.integers(0, STORES - 1), name=NAMES, kind=st.sampled_from("arp"), size=st.integers(0, 40))
     def add(self, store: int, name: int, kind: str, size: int) -> None:

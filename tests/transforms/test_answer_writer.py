@@ -9,14 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from transforms.answer_log import frames_of, is_written
-from transforms.answer_writer import LogWriter, Written
+from tests.transforms.log_paths import frames_of, is_written
+from transforms.answer_writer import LogWriter
 from transforms.folders import OutputError
 from transforms.framing import frame
+from transforms.local_logs import LocalLogs
+from transforms.log_files import Written
 
 
 def writer_in(folder: Path, flush: Callable[[int], None] = os.fsync) -> LogWriter:
-    return LogWriter(folder, clock_us=lambda: 0, flush=flush)
+    return LogWriter(LocalLogs(folder, flush=flush), clock_us=lambda: 0)
 
 
 def payloads(folder: Path) -> list[bytes]:
@@ -55,7 +57,7 @@ def test_a_log_is_made_with_the_first_frame(tmp_path: Path) -> None:
     first, second = writer.append(frame(b"one")), writer.append(frame(b"two"))
     [log] = folder.iterdir()
     assert [found.offset for found in frames_of(log)] == [first.offset, second.offset]
-    assert first.log == log
+    assert first.log == log.name
     assert payloads(folder) == [b"one", b"two"]
     assert is_written(log)
     writer.close()

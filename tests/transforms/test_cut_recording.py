@@ -14,6 +14,7 @@ from blake3 import blake3
 from transforms.addresses import audio_uri_of
 from transforms.answer_entry import Planned, PlannedChannel
 from transforms.answer_store import AnswerStore
+from transforms.local_logs import LocalLogs
 from transforms.checksum import ChecksumReader
 from transforms.cut_recording import CutRecording, cut_recording
 from transforms.cut_settings import CutSettings
@@ -53,7 +54,7 @@ def written(path: Path, samples: np.ndarray) -> Recording:
 
 @pytest.fixture
 def record(tmp_path: Path) -> Iterator[AnswerStore]:
-    store = AnswerStore(tmp_path / "answers")
+    store = AnswerStore(LocalLogs(tmp_path / "answers"))
     yield store
     store.close()
 
@@ -109,7 +110,7 @@ def test_cuts_are_recorded_and_used_again(tmp_path, record):
     assert told(cut_recording(recording, SETTINGS, record)) == first
     # Under another name, by another process, too.
     (tmp_path / "a.wav").rename(tmp_path / "b.wav")
-    other = AnswerStore(tmp_path / "answers")
+    other = AnswerStore(LocalLogs(tmp_path / "answers"))
     assert told(cut_recording(recording_of(tmp_path / "b.wav"), SETTINGS, other)) == first
     other.close()
 
@@ -174,7 +175,7 @@ def test_a_damaged_plan_is_made_again(tmp_path, record):
     content = bytearray(log.read_bytes())
     content[-40] ^= 1
     log.write_bytes(content)
-    damaged = AnswerStore(tmp_path / "answers")
+    damaged = AnswerStore(LocalLogs(tmp_path / "answers"))
     assert told(cut_recording(recording, SETTINGS, damaged)) == first
     damaged.close()
     assert len(list((tmp_path / "answers").glob("*.log"))) == 2
@@ -363,7 +364,7 @@ def test_cuts_of_the_version_before_are_kept_and_nothing_is_billed_again(tmp_pat
         PlannedSegment(own, (own,)) for own in (SampleRange(0, 2 * RATE), SampleRange(2 * RATE, 5 * RATE))
     )
     before = PlannedChannel(0, 5 * RATE, 5 * RATE, halves, (bytes(32), bytes([1]) * 32))
-    record = AnswerStore(tmp_path / "answers")
+    record = AnswerStore(LocalLogs(tmp_path / "answers"))
     record.add(Planned(tiled_plan_key(basis, limit, min(12 * RATE, limit // 2)), (before,)))
     cut = cut_recording(recording, settings, record)
     assert [segment.key for segment in cut.segments()] == list(before.answer_keys)
