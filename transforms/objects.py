@@ -280,6 +280,11 @@ class _Ranges(io.RawIOBase):
         self._at = max(0, offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence])
         return self._at
 
+    def readall(self) -> bytes:
+        got = self._read(self._at, max(0, self._size - self._at))  # else it would ask for 8 KB at a time
+        self._at += len(got)
+        return got
+
     def readinto(self, into: Any) -> int:
         length = min(len(into), self._size - self._at)
         if length <= 0:
