@@ -24,7 +24,12 @@ YAML = [  # what apache-beam[yaml] asks for, with its limits
 REDIS = [
     "redis>=5",
 ]
+OBJECTS = [
+    "boto3>=1.34",
+    "obstore>=0.11,<0.13",
+]
 TEST = [
+    *OBJECTS,
     *REDIS,
     *SPHINX,
     *YAML,
@@ -33,6 +38,7 @@ TEST = [
     "datasets>=3",
     "duckdb>=1",
     "hypothesis>=6.100",
+    "moto[s3,server]>=5",
     "mypy>=2,<3",
     "pytest>=8",
     "pytest-timeout>=2.3",
@@ -80,7 +86,14 @@ setup(
         "typer>=0.20",
         "urllib3>=2.2,<3",
     ],
-    extras_require={"redis": REDIS, "benchmarks": BENCHMARKS, "sphinx": SPHINX, "test": TEST, "yaml": YAML},
+    extras_require={
+        "objects": OBJECTS,
+        "redis": REDIS,
+        "benchmarks": BENCHMARKS,
+        "sphinx": SPHINX,
+        "test": TEST,
+        "yaml": YAML,
+    },
     entry_points={
         "console_scripts": ["beamscribe=pipeline.cli:main"],
         # Under the module's own name, so that a conftest may name the plugin as well.

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.object_server import BUCKET, ObjectServer, object_server
 
 if TYPE_CHECKING:  # pytest is to load it first, so that it rewrites its assertions
     from pytest_beamscribe import StartService
@@ -34,3 +37,19 @@ def shared_audio() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"no recordings at {SHARED}")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def started_object_server() -> Iterator[ObjectServer]:
+    """One S3 server for the session."""
+    with object_server() as server:
+        yield server
+
+
+@pytest.fixture
+def s3(started_object_server: ObjectServer, monkeypatch: pytest.MonkeyPatch) -> ObjectServer:
+    """An S3 server with one empty bucket, which the environment leads to."""
+    started_object_server.bucket(BUCKET)
+    for name, value in started_object_server.environment().items():
+        monkeypatch.setenv(name, value)
+    return started_object_server

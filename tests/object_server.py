@@ -1,0 +1,239 @@
+"""A real S3 server on this machine, and a proxy before it whose every tenth request goes wrong.
+
+The server is moto, in a process of its own, which ends with whoever started it. It refuses a second
+create of one name as S3 does, and knows ranges, multipart uploads and listings in pages.
+
+The proxy forwards what it is asked to. Every tenth request meets the next fault in turn: an error, a
+connection that is cut before the server heard of it, an answer that breaks off in its middle, and
+an answer that is lost after the server has done what it was asked to.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import socket
+import struct
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPResponse
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import urlsplit
+
+BUCKET = "recordings"
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "AKIDOFTHETESTS",
+    "AWS_SECRET_ACCESS_KEY": "secret-of-the-tests",
+    "AWS_REGION": "eu-central-1",
+    "AWS_DEFAULT_REGION": "eu-central-1",
+}
+FAULTS = ("500", "reset", "lost", "503", "cut")
+_HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "te", "upgrade"})
+
+
+@dataclass(frozen=True)
+class ObjectServer:
+    """Attributes:
+    url: where it answers.
+    """
+
+    url: str
+
+    def environment(self, url: str | None = None) -> dict[str, str]:
+        """The variables by which a store finds the server, or a proxy before it, and nothing else."""
+        nowhere = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": os.devnull}
+        return {
+            **CREDENTIALS,
+            **nowhere,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_ENDPOINT_URL": url or self.url,
+        }
+
+    def client(self) -> Any:
+        """A client of Amazon's own, which puts any key that S3 allows."""
+        import boto3
+
+        return boto3.client(
+            "s3",
+            endpoint_url=self.url,
+            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+            region_name="us-east-1",
+        )
+
+    def bucket(self, name: str = BUCKET) -> str:
+        """Make an empty bucket; returns its URI."""
+        client = self.client()
+        with contextlib.suppress(client.exceptions.NoSuchBucket):
+            for page in client.get_paginator("list_objects_v2").paginate(Bucket=name):
+                for each in page.get("Contents", ()):
+                    client.delete_object(Bucket=name, Key=each["Key"])
+            return f"s3://{name}"
+        client.create_bucket(Bucket=name)
+        return f"s3://{name}"
+
+
+@contextmanager
+def object_server() -> Iterator[ObjectServer]:
+    """Start the server in a process of its own; it is gone when the context is left."""
+    with subprocess.Popen(
+        [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            yield ObjectServer(process.stdout.readline().strip())
+        finally:
+            process.stdin.close()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _serve() -> None:
+    """Serve until standard input ends, which it does when the parent dies as well."""
+    from moto.server import ThreadedMotoServer
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    print(f"http://{host}:{port}", flush=True)
+    sys.stdin.read()
+    os._exit(0)
+
+
+@dataclass
+class FaultProxy:
+    """What a proxy was asked for and did.
+
+    Attributes:
+        url: where it answers.
+        target: the server behind it.
+        every: one request in so many goes wrong; 0 for none, 1 for all.
+        faults: what goes wrong, in turn.
+        methods: requests that may go wrong.
+        requests: all of them, as ``METHOD path?query``.
+        met: how often each fault was.
+    """
+
+    target: str
+    every: int = 10
+    faults: tuple[str, ...] = FAULTS
+    methods: frozenset[str] = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE"})
+    url: str = ""
+    requests: list[str] = field(default_factory=list)
+    met: Counter[str] = field(default_factory=Counter)
+    _counted: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def next_fault(self, method: str, path: str) -> str | None:
+        """Count a request; what is to go wrong with it."""
+        with self._lock:
+            self.requests.append(f"{method} {path}")
+            if method not in self.methods or not self.every:
+                return None
+            self._counted += 1
+            if self._counted % self.every:
+                return None
+            fault = self.faults[self.met.total() % len(self.faults)]
+            self.met[fault] += 1
+            return fault
+
+
+@contextmanager
+def fault_proxy(target: str, **settings: Any) -> Iterator[FaultProxy]:
+    """A proxy before ``target``, on a port of its own, with the settings of `FaultProxy`."""
+    proxy = FaultProxy(target, **settings)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(proxy))
+    server.daemon_threads = True
+    proxy.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield proxy
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(10)
+
+
+def _handler(proxy: FaultProxy) -> type[BaseHTTPRequestHandler]:
+    target = urlsplit(proxy.target)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        timeout = 60
+
+        def handle_any(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            fault = proxy.next_fault(self.command, self.path)
+            if fault in ("500", "503"):
+                self.answer(int(fault), {}, b"<Error><Code>SlowDown</Code></Error>")
+            elif fault == "403":
+                self.answer(403, {}, b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>")
+            elif fault == "reset":
+                self.cut_off()
+            else:
+                self.forward(body, fault)
+
+        def forward(self, body: bytes, fault: str | None) -> None:
+            asked = HTTPConnection(target.hostname or "", target.port or 80, timeout=60)
+            headers = {name: value for name, value in self.headers.items() if name.lower() not in _HOP_BY_HOP}
+            asked.request(self.command, self.path, body=body, headers=headers)
+            answered = asked.getresponse()
+            content = answered.read()
+            asked.close()
+            if fault == "lost":
+                self.cut_off()
+            else:
+                self.answer(answered.status, _end_to_end(answered), content, cut=fault == "cut")
+
+        def answer(self, status: int, headers: dict[str, str], content: bytes, *, cut: bool = False) -> None:
+            self.send_response_only(status)
+            length = {} if self.command == "HEAD" and headers else {"Content-Length": str(len(content))}
+            for name, value in {**headers, **length}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(content[: len(content) // 2] if cut else content)
+            if cut:
+                self.cut_off()
+
+        def cut_off(self) -> None:
+            self.wfile.flush()
+            # No time to linger: the other side meets a reset, not an orderly end.
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.shutdown(socket.SHUT_RD)
+            self.connection.close()
+            self.close_connection = True
+
+        def log_message(self, *_: object) -> None:
+            """Nobody reads along."""
+
+        def finish(self) -> None:
+            with contextlib.suppress(OSError, ValueError):
+                super().finish()
+
+    for method in ("GET", "HEAD", "PUT", "POST", "DELETE"):
+        setattr(Handler, f"do_{method}", Handler.handle_any)
+    return Handler
+
+
+def _end_to_end(answered: HTTPResponse) -> dict[str, str]:
+    kept = {name: value for name, value in answered.getheaders() if name.lower() not in _HOP_BY_HOP}
+    return {name: value for name, value in kept.items() if name.lower() != "content-length"} | (
+        {"Content-Length": answered.headers["Content-Length"]} if answered.headers["Content-Length"] else {}
+    )
+
+
+if __name__ == "__main__":
+    _serve()

@@ -1,0 +1,129 @@
+"""The client of a bucket, where it comes from, and what its errors mean.
+
+Credentials are found by each store's own chain. For S3 that is Amazon's, by `boto3` where it is
+installed: variables, profiles, single sign-on, roles of machines and containers. Without it, and
+for Google's storage, it is `obstore`'s own. No secret is in a message.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from datetime import timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+from transforms.errors import UsageError
+
+if TYPE_CHECKING:
+    from obstore.store import GCSStore, S3Store
+
+REPEAT_SECONDS: Final = 60.0
+"""After so long nothing is repeated any more."""
+
+ADDRESS: Final = re.compile(r"(s3|gs)://([^/]+)/*(.*?)/*", re.IGNORECASE | re.DOTALL)
+"""Scheme, bucket and what lies beneath it. Addresses are never percent-encoded."""
+_READ_SECONDS: Final = 30
+_BROKEN: Final = re.compile(r"HTTP error: |response body")
+_STATUS: Final = re.compile(r"status code: (\d{3} [A-Za-z ]+)")
+_CODE: Final = re.compile(r"<Code>([^<]{1,100})</Code>(?:\s*<Message>([^<]{1,300})</Message>)?")
+
+
+def parts_of(uri: str) -> tuple[str, str, str]:
+    """Scheme, bucket, and what is beneath it, without a slash at either end."""
+    address = ADDRESS.fullmatch(uri)
+    if address is None:
+        raise UsageError(f"{uri}: no address of object storage. It is s3://BUCKET/NAME or gs://BUCKET/NAME.")
+    return address[1].lower(), address[2], address[3]
+
+
+def endpoint_of(scheme: str) -> str | None:
+    """Where S3 answers, if not at Amazon: Amazon's own variables for it."""
+    names = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT") if scheme == "s3" else ()
+    return next((os.environ[name] for name in names if os.environ.get(name)), None)
+
+
+@lru_cache(maxsize=64)
+def open_store(scheme: str, bucket: str, endpoint: str | None) -> S3Store | GCSStore:
+    """The one client of a bucket in this process."""
+    try:
+        from obstore.store import GCSStore, S3Store
+    except ImportError as error:
+        raise UsageError(
+            f"{scheme}://{bucket}: object storage needs obstore. Install it with this project's extra: "
+            "pip install 'beamscribe[objects]'."
+        ) from error
+    options: Any = {
+        "client_options": {
+            "connect_timeout": "10s",
+            "read_timeout": f"{_READ_SECONDS}s",
+            "timeout": "1day",  # a large object on a slow line takes its time; silence is what is limited
+            "user_agent": "beamscribe",
+        },
+        "retry_config": {
+            "max_retries": 1000,  # the time is what limits
+            "retry_timeout": timedelta(seconds=REPEAT_SECONDS),
+            "backoff": {
+                "init_backoff": timedelta(milliseconds=100),
+                "max_backoff": timedelta(seconds=5),
+                "base": 2,
+            },
+        },
+    }
+    if scheme == "gs":
+        return GCSStore(bucket, **options)
+    if endpoint is not None:
+        options["endpoint"] = endpoint
+        options["client_options"]["allow_http"] = endpoint.lower().startswith("http://")
+    # One by one: what speaks like S3 often does not know how to delete many at once.
+    return S3Store(bucket, disable_bulk_delete=True, credential_provider=_boto3_credentials(), **options)
+
+
+def _boto3_credentials() -> Any:
+    """Amazon's own chain: variables, profiles, single sign-on, roles; None to take obstore's."""
+    if os.environ.get("AWS_SKIP_SIGNATURE"):
+        return None
+    try:
+        from obstore.auth.boto3 import Boto3CredentialProvider
+    except ImportError:
+        return None
+    try:
+        return Boto3CredentialProvider()
+    except ValueError:  # it found none
+        return None
+
+
+def is_broken(error: Exception) -> bool:
+    """Whether a connection broke, which says nothing of what the store did."""
+    return _BROKEN.search(str(error)) is not None
+
+
+def status_of(error: Exception) -> str:
+    """The HTTP status that a store answered, number and words; empty if it did not."""
+    found = _STATUS.search(str(error))
+    return found[1].strip() if found else ""
+
+
+def told(uri: str, error: Exception) -> OSError:
+    """What a store complained of, in the words of this project and without what its answer quotes."""
+    from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
+
+    text = str(error)
+    status = status_of(error)
+    code = _CODE.search(text)
+    said = ": ".join(filter(None, code.groups())) if code else ""
+    said = f" ({'; '.join(filter(None, (status, said)))})" if status or said else ""
+    if "169.254." in text or "metadata.google" in text:
+        return PermissionError(errno.EACCES, f"{uri}: no credentials were found for this store")
+    if isinstance(error, (PermissionDeniedError, UnauthenticatedError)) or status[:3] in ("401", "403"):
+        return PermissionError(
+            errno.EACCES, f"{uri}: the store refuses it{said}. Check the credentials and their rights"
+        )
+    if isinstance(error, FileNotFoundError) or status.startswith("404"):
+        return FileNotFoundError(errno.ENOENT, f"{uri}: there is no such object or bucket{said}")
+    if is_broken(error):
+        return OSError(errno.EIO, f"{uri}: the store cannot be reached, or breaks off")
+    if status or said:
+        return OSError(errno.EIO, f"{uri}: the store fails{said}")
+    return OSError(errno.EINVAL, f"{uri}: {text.partition('Debug source')[0].strip()}")
