@@ -27,8 +27,8 @@ from transforms.answer import Answer
 from transforms.answer_entry import Answered, encode
 from transforms.answer_log import HEADER, load, new_name, save_index
 from transforms.answer_store import AnswerStore
-from transforms.local_logs import LocalLogs
 from transforms.framing import frame
+from transforms.local_logs import LocalLogs
 
 _TEXT = "what was said in a segment of almost a minute, about a hundred and fifty words long " * 10
 _LOOKUPS = 2000

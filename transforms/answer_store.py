@@ -141,6 +141,7 @@ class AnswerStore:
         """
         with self._reading:
             self._read_on()
+            self._loaded = True
 
     def compact(self) -> None:
         """Merge small logs and drop what was outranked; see `answer_compaction`.
@@ -237,7 +238,7 @@ class AnswerStore:
     def _read_on(self) -> None:
         for _ in range(_LISTINGS):
             names = log_names(self._files.names())
-            if all([self._read(name) for name in names]):
+            if all(self._read(name) for name in names):
                 break
         self._forget_all_but(names)
 

@@ -122,4 +122,3 @@ class LogWriter:
         if self._failure is not None:
             # A new one for each thread: they would share a traceback.
             raise OutputError(str(self._failure)) from self._failure
-

@@ -41,7 +41,7 @@ class LocalLogs:
     def size(self, name: str) -> int:
         """See `LogFiles.size`."""
         with _read_errors(self._path(name)):
-            return os.stat(self._path(name)).st_size
+            return (self._folder.path / name).stat().st_size
 
     @contextmanager
     def reading(self, name: str) -> Iterator[ReadAt]:
@@ -89,7 +89,7 @@ class LocalLogs:
         return self
 
     def _path(self, name: str) -> str:
-        return os.path.join(self._folder.path, name)
+        return f"{self._folder.path}/{name}"
 
     @contextmanager
     def _opened(self, name: str) -> Iterator[int]:

@@ -13,8 +13,8 @@ import soundfile
 from pipeline.service.faults import parse_fault
 from tests.e2e.command import Ended, Row, beamscribe, records, rows, settings
 from tests.e2e.sounds import RATE, chatter, heard, some_wavs, write_wav
-from transforms.answer_entry import Answered, decode
 from tests.transforms.log_paths import frames_of
+from transforms.answer_entry import Answered, decode
 
 REFUSED_FOR_GOOD = "InvalidParameterValue.ErrorInvalidVoicedata"
 

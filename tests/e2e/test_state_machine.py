@@ -31,8 +31,8 @@ from pipeline.service.settings import TEST_SECRET_ID, TEST_SECRET_KEY, ServiceSe
 from tests.e2e.command import rows
 from tests.e2e.command import settings as options_of
 from tests.e2e.sounds import RATE, chatter, heard, write_wav
-from transforms.answer_entry import Answered, decode
 from tests.transforms.log_paths import frames_of
+from transforms.answer_entry import Answered, decode
 from transforms.cuts import CutPolicy
 from transforms.cutting import cut
 from transforms.listing import Sources

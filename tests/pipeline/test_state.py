@@ -23,10 +23,10 @@ from pipeline.state import (
 from tests.transforms.answer_samples import answered, key
 from transforms.answer_book import ANSWERS
 from transforms.answer_store import AnswerStore
-from transforms.local_logs import LocalLogs
 from transforms.budget import Budget
 from transforms.errors import UsageError
 from transforms.folders import OutputError
+from transforms.local_logs import LocalLogs
 
 
 def test_the_state_lies_hidden_in_the_output_unless_configured(tmp_path):

@@ -12,9 +12,9 @@ from transforms.answer import Answer, HeardWord, ServiceError
 from transforms.answer_book import ANSWERS, AnswerBook, borrowed_book, give_back
 from transforms.answer_entry import Answered, Entry, Planned, Refused
 from transforms.answer_store import AnswerStore
-from transforms.local_logs import LocalLogs
 from transforms.calling import Ending, Reply, Tally
 from transforms.folders import OutputError
+from transforms.local_logs import LocalLogs
 from transforms.once import KeyLocks
 
 KEY, OTHER = b"k" * 32, b"o" * 32

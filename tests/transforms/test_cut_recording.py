@@ -14,7 +14,6 @@ from blake3 import blake3
 from transforms.addresses import audio_uri_of
 from transforms.answer_entry import Planned, PlannedChannel
 from transforms.answer_store import AnswerStore
-from transforms.local_logs import LocalLogs
 from transforms.checksum import ChecksumReader
 from transforms.cut_recording import CutRecording, cut_recording
 from transforms.cut_settings import CutSettings
@@ -23,6 +22,7 @@ from transforms.decode_pool import DecodePool
 from transforms.engines import EngineChoice
 from transforms.errors import RecordingError
 from transforms.keys import PlanBasis, tiled_plan_key
+from transforms.local_logs import LocalLogs
 from transforms.pass_on import pass_on
 from transforms.records import Mark, PlannedSegment, Recording, SampleRange, Stage, Status
 from transforms.request import RequestParameters

@@ -53,7 +53,9 @@ def test_answers_that_come_at_once_share_a_request(bucket: Bucket) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(add, range(8)))
     assert bucket.requests["PUT"] <= 2
-    assert found(store, [answered(number) for number in range(8)]) == [answered(number) for number in range(8)]
+    assert found(store, [answered(number) for number in range(8)]) == [
+        answered(number) for number in range(8)
+    ]
 
 
 def test_a_writer_puts_its_small_objects_together(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
