@@ -11,6 +11,7 @@ an answer that is lost after the server has done what it was asked to.
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 import socket
@@ -19,7 +20,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPResponse
@@ -42,9 +43,19 @@ _HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "te", 
 class ObjectServer:
     """Attributes:
     url: where it answers.
+    process: what serves.
     """
 
     url: str
+    process: subprocess.Popen[str]
+
+    def fill(self, keys: Iterable[str], body: str = "x", bucket: str = BUCKET) -> None:
+        """Put many objects at once, past the network."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps([bucket, list(keys), body]) + "\n")
+        self.process.stdin.flush()
+        assert self.process.stdout.readline() == "filled\n"
 
     def environment(self, url: str | None = None) -> dict[str, str]:
         """The variables by which a store finds the server, or a proxy before it, and nothing else."""
@@ -89,7 +100,7 @@ def object_server() -> Iterator[ObjectServer]:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            yield ObjectServer(process.stdout.readline().strip())
+            yield ObjectServer(process.stdout.readline().strip(), process)
         finally:
             process.stdin.close()
             try:
@@ -100,6 +111,8 @@ def object_server() -> Iterator[ObjectServer]:
 
 def _serve() -> None:
     """Serve until standard input ends, which it does when the parent dies as well."""
+    from moto.core import DEFAULT_ACCOUNT_ID
+    from moto.s3.models import s3_backends
     from moto.server import ThreadedMotoServer
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
@@ -107,7 +120,11 @@ def _serve() -> None:
     server.start()
     host, port = server.get_host_and_port()
     print(f"http://{host}:{port}", flush=True)
-    sys.stdin.read()
+    for line in sys.stdin:
+        bucket, keys, body = json.loads(line)
+        for key in keys:
+            s3_backends[DEFAULT_ACCOUNT_ID]["aws"].put_object(bucket, key, body.encode())
+        print("filled", flush=True)
     os._exit(0)
 
 

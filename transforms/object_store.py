@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 REPEAT_SECONDS: Final = 60.0
 """After so long nothing is repeated any more."""
 
-ADDRESS: Final = re.compile(r"(s3|gs)://([^/]+)/*(.*?)/*", re.IGNORECASE | re.DOTALL)
+ADDRESS: Final = re.compile(r"(s3|gs)://([^/@]+)/*(.*?)/*", re.IGNORECASE | re.DOTALL)
 """Scheme, bucket and what lies beneath it. Addresses are never percent-encoded."""
 _READ_SECONDS: Final = 30
 _BROKEN: Final = re.compile(r"HTTP error: |response body")

@@ -229,6 +229,16 @@ class Objects:
                 last = name
                 yield Listed(name, mark)
 
+    def names(self) -> list[str]:
+        """The names of the objects right beneath the address, not of those in its folders, sorted."""
+        import obstore
+
+        found = self._repeated(
+            "", lambda path: list(obstore.list_with_delimiter(self._store, path or None)["objects"])
+        )
+        # Without the object that marks the folder itself.
+        return sorted(self._name(each["path"]) for each in found if each["path"] != self._top)
+
     def _holds(self, name: str, data: bytes) -> bool:
         try:
             return self.read(name) == data

@@ -112,9 +112,7 @@ def test_listing_is_in_order_and_goes_on_after_a_name(objects):
 
 
 def test_a_listing_of_several_pages_is_whole(s3, objects):
-    client = s3.client()
-    for number in range(2100):
-        client.put_object(Bucket=BUCKET, Key=f"some/folder/{number:04d}", Body=b"x")
+    s3.fill(f"some/folder/{number:04d}" for number in range(2100))
     assert [each.name for each in objects.listed()] == [f"{number:04d}" for number in range(2100)]
 
 
