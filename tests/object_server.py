@@ -20,7 +20,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPResponse
@@ -35,6 +35,7 @@ CREDENTIALS = {
     "AWS_REGION": "eu-central-1",
     "AWS_DEFAULT_REGION": "eu-central-1",
 }
+GOOGLE_CREDENTIALS = {"GOOGLE_BEARER_TOKEN": "token-of-the-tests"}
 FAULTS = ("500", "reset", "lost", "503", "cut")
 _HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "te", "upgrade"})
 
@@ -138,6 +139,8 @@ class FaultProxy:
         every: one request in so many goes wrong; 0 for none, 1 for all.
         faults: what goes wrong, in turn.
         methods: requests that may go wrong.
+        dialect: turns the headers of another store's requests into those of S3.
+        refused_as: the status of a create where there is one already.
         requests: all of them, as ``METHOD path?query``.
         met: how often each fault was.
     """
@@ -146,6 +149,8 @@ class FaultProxy:
     every: int = 10
     faults: tuple[str, ...] = FAULTS
     methods: frozenset[str] = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE"})
+    dialect: Callable[[dict[str, str]], dict[str, str]] = dict
+    refused_as: int = 412
     url: str = ""
     requests: list[str] = field(default_factory=list)
     met: Counter[str] = field(default_factory=Counter)
@@ -183,6 +188,19 @@ def fault_proxy(target: str, **settings: Any) -> Iterator[FaultProxy]:
         thread.join(10)
 
 
+def as_google(headers: dict[str, str]) -> dict[str, str]:
+    """Google's XML interface is S3's, but for how a create says that it is one."""
+    kept = {name: value for name, value in headers.items() if name.lower() != "x-goog-if-generation-match"}
+    return kept if len(kept) == len(headers) else {**kept, "If-None-Match": "*"}
+
+
+def as_cos(headers: dict[str, str]) -> dict[str, str]:
+    """Tencent COS does not heed If-None-Match, and has a header of its own."""
+    known = {name: value for name, value in headers.items() if name.lower() != "if-none-match"}
+    kept = {name: value for name, value in known.items() if name.lower() != "x-cos-forbid-overwrite"}
+    return kept if len(kept) == len(known) else {**kept, "If-None-Match": "*"}
+
+
 def _handler(proxy: FaultProxy) -> type[BaseHTTPRequestHandler]:
     target = urlsplit(proxy.target)
 
@@ -205,14 +223,16 @@ def _handler(proxy: FaultProxy) -> type[BaseHTTPRequestHandler]:
         def forward(self, body: bytes, fault: str | None) -> None:
             asked = HTTPConnection(target.hostname or "", target.port or 80, timeout=60)
             headers = {name: value for name, value in self.headers.items() if name.lower() not in _HOP_BY_HOP}
+            headers = proxy.dialect(headers)
             asked.request(self.command, self.path, body=body, headers=headers)
             answered = asked.getresponse()
             content = answered.read()
+            status = proxy.refused_as if answered.status == 412 else answered.status
             asked.close()
             if fault == "lost":
                 self.cut_off()
             else:
-                self.answer(answered.status, _end_to_end(answered), content, cut=fault == "cut")
+                self.answer(status, _end_to_end(answered), content, cut=fault == "cut")
 
         def answer(self, status: int, headers: dict[str, str], content: bytes, *, cut: bool = False) -> None:
             self.send_response_only(status)
