@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from pipeline.plain import shown_address
 from pipeline.state import STATE_FOLDER
 from transforms.addresses import display_name, is_uri, locate
 from transforms.errors import UsageError
-from transforms.folders import Folder, LocalFolder, RemoteFolder, output_errors
+from transforms.folders import Folder, LocalFolder, folder_at, output_errors
 from transforms.schemas import Table
 
 DEFAULT_FOLDER = "exports"
@@ -51,9 +50,7 @@ def _resolved(address: str) -> str:
 
 def folder_of(target: str, name: str = "") -> Folder:
     """A folder for exported files, of `target_of` or one in it."""
-    if is_uri(target):
-        return RemoteFolder(f"{target}/{name}".rstrip("/"))
-    return LocalFolder(Path(target) / name)
+    return folder_at(target, name)
 
 
 def prepare(folder: Folder, target: str) -> None:

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.object_server import BUCKET, ObjectServer, object_server
+from tests.object_server import (
+    BUCKET,
+    GOOGLE_CREDENTIALS,
+    ObjectServer,
+    as_google,
+    fault_proxy,
+    object_server,
+)
 
 if TYPE_CHECKING:  # pytest is to load it first, so that it rewrites its assertions
     from pytest_beamscribe import StartService
@@ -53,3 +60,17 @@ def s3(started_object_server: ObjectServer, monkeypatch: pytest.MonkeyPatch) -> 
     for name, value in started_object_server.environment().items():
         monkeypatch.setenv(name, value)
     return started_object_server
+
+
+@pytest.fixture
+def gcs(s3: ObjectServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The same bucket by Google's XML interface; returns its URI.
+
+    No emulator from PyPI serves: gcp-storage-emulator 2026.7 knows Google's JSON interface, while
+    `obstore` lists, asks for marks and uploads in parts by the XML one, which it answers by 501.
+    """
+    with fault_proxy(s3.url, every=0, dialect=as_google) as proxy:
+        monkeypatch.setenv("GOOGLE_BASE_URL", proxy.url)
+        for name, value in GOOGLE_CREDENTIALS.items():
+            monkeypatch.setenv(name, value)
+        yield f"gs://{BUCKET}"

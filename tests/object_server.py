@@ -11,6 +11,7 @@ an answer that is lost after the server has done what it was asked to.
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 import socket
@@ -19,7 +20,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPResponse
@@ -34,6 +35,7 @@ CREDENTIALS = {
     "AWS_REGION": "eu-central-1",
     "AWS_DEFAULT_REGION": "eu-central-1",
 }
+GOOGLE_CREDENTIALS = {"GOOGLE_BEARER_TOKEN": "token-of-the-tests"}
 FAULTS = ("500", "reset", "lost", "503", "cut")
 _HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "te", "upgrade"})
 
@@ -42,9 +44,19 @@ _HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "te", 
 class ObjectServer:
     """Attributes:
     url: where it answers.
+    process: what serves.
     """
 
     url: str
+    process: subprocess.Popen[str]
+
+    def fill(self, keys: Iterable[str], body: str = "x", bucket: str = BUCKET) -> None:
+        """Put many objects at once, past the network."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps([bucket, list(keys), body]) + "\n")
+        self.process.stdin.flush()
+        assert self.process.stdout.readline() == "filled\n"
 
     def environment(self, url: str | None = None) -> dict[str, str]:
         """The variables by which a store finds the server, or a proxy before it, and nothing else."""
@@ -89,7 +101,7 @@ def object_server() -> Iterator[ObjectServer]:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            yield ObjectServer(process.stdout.readline().strip())
+            yield ObjectServer(process.stdout.readline().strip(), process)
         finally:
             process.stdin.close()
             try:
@@ -100,6 +112,8 @@ def object_server() -> Iterator[ObjectServer]:
 
 def _serve() -> None:
     """Serve until standard input ends, which it does when the parent dies as well."""
+    from moto.core import DEFAULT_ACCOUNT_ID
+    from moto.s3.models import s3_backends
     from moto.server import ThreadedMotoServer
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
@@ -107,7 +121,11 @@ def _serve() -> None:
     server.start()
     host, port = server.get_host_and_port()
     print(f"http://{host}:{port}", flush=True)
-    sys.stdin.read()
+    for line in sys.stdin:
+        bucket, keys, body = json.loads(line)
+        for key in keys:
+            s3_backends[DEFAULT_ACCOUNT_ID]["aws"].put_object(bucket, key, body.encode())
+        print("filled", flush=True)
     os._exit(0)
 
 
@@ -121,6 +139,8 @@ class FaultProxy:
         every: one request in so many goes wrong; 0 for none, 1 for all.
         faults: what goes wrong, in turn.
         methods: requests that may go wrong.
+        dialect: turns the headers of another store's requests into those of S3.
+        refused_as: the status of a create where there is one already.
         requests: all of them, as ``METHOD path?query``.
         met: how often each fault was.
     """
@@ -129,6 +149,8 @@ class FaultProxy:
     every: int = 10
     faults: tuple[str, ...] = FAULTS
     methods: frozenset[str] = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE"})
+    dialect: Callable[[dict[str, str]], dict[str, str]] = dict
+    refused_as: int = 412
     url: str = ""
     requests: list[str] = field(default_factory=list)
     met: Counter[str] = field(default_factory=Counter)
@@ -166,6 +188,19 @@ def fault_proxy(target: str, **settings: Any) -> Iterator[FaultProxy]:
         thread.join(10)
 
 
+def as_google(headers: dict[str, str]) -> dict[str, str]:
+    """Google's XML interface is S3's, but for how a create says that it is one."""
+    kept = {name: value for name, value in headers.items() if name.lower() != "x-goog-if-generation-match"}
+    return kept if len(kept) == len(headers) else {**kept, "If-None-Match": "*"}
+
+
+def as_cos(headers: dict[str, str]) -> dict[str, str]:
+    """Tencent COS does not heed If-None-Match, and has a header of its own."""
+    known = {name: value for name, value in headers.items() if name.lower() != "if-none-match"}
+    kept = {name: value for name, value in known.items() if name.lower() != "x-cos-forbid-overwrite"}
+    return kept if len(kept) == len(known) else {**kept, "If-None-Match": "*"}
+
+
 def _handler(proxy: FaultProxy) -> type[BaseHTTPRequestHandler]:
     target = urlsplit(proxy.target)
 
@@ -188,14 +223,16 @@ def _handler(proxy: FaultProxy) -> type[BaseHTTPRequestHandler]:
         def forward(self, body: bytes, fault: str | None) -> None:
             asked = HTTPConnection(target.hostname or "", target.port or 80, timeout=60)
             headers = {name: value for name, value in self.headers.items() if name.lower() not in _HOP_BY_HOP}
+            headers = proxy.dialect(headers)
             asked.request(self.command, self.path, body=body, headers=headers)
             answered = asked.getresponse()
             content = answered.read()
+            status = proxy.refused_as if answered.status == 412 else answered.status
             asked.close()
             if fault == "lost":
                 self.cut_off()
             else:
-                self.answer(answered.status, _end_to_end(answered), content, cut=fault == "cut")
+                self.answer(status, _end_to_end(answered), content, cut=fault == "cut")
 
         def answer(self, status: int, headers: dict[str, str], content: bytes, *, cut: bool = False) -> None:
             self.send_response_only(status)

@@ -22,6 +22,7 @@ from transforms.bounded import BoundedPool, BoundedTlsPool, Deadline, Outgoing
 from transforms.codes import DOWNLOAD_FAILED, NOT_FOUND, PERMISSION_DENIED, READ_FAILED, TOO_LARGE
 from transforms.connections import open_manager, proxy_for
 from transforms.errors import RecordingError, UsageError
+from transforms.objects import Objects, is_object_uri
 from transforms.records import Mark, Stage
 
 _BLOCK_BYTES = 1 << 20
@@ -64,7 +65,7 @@ def fetch(uri: str, target: BinaryIO, *, limits: ReadLimits, clock: Callable[[],
     """Copy what lies behind a URI.
 
     Args:
-        uri: http, https, or a scheme of Beam's file systems.
+        uri: http, https, object storage, or a scheme of Beam's file systems.
         target: where the bytes go.
         limits: the size and time that the copy may take.
         clock: monotonic seconds.
@@ -74,7 +75,7 @@ def fetch(uri: str, target: BinaryIO, *, limits: ReadLimits, clock: Callable[[],
     """
     deadline = clock() + limits.max_seconds
     copied = 0
-    with closing(_http_blocks(uri, limits, clock) if is_http(uri) else _object_blocks(uri)) as blocks:
+    with closing(_blocks(uri, limits, clock)) as blocks:
         for block in blocks:
             copied += len(block)
             if copied > limits.max_bytes:
@@ -181,7 +182,26 @@ def _refused(url: str, status: int) -> RecordingError:
     )
 
 
+def _blocks(uri: str, limits: ReadLimits, clock: Callable[[], float]) -> Generator[bytes, None, None]:
+    if is_http(uri):
+        return _http_blocks(uri, limits, clock)
+    return _object_blocks(uri) if is_object_uri(uri) else _beam_blocks(uri)
+
+
 def _object_blocks(uri: str) -> Generator[bytes, None, None]:
+    try:
+        yield from Objects(uri).blocks("")
+    except UsageError as error:
+        raise _failed(READ_FAILED, str(error), retryable=True) from error
+    except FileNotFoundError as error:
+        raise _failed(NOT_FOUND, f"{error.strerror}. Check bucket, path and credentials.") from error
+    except PermissionError as error:
+        raise _failed(PERMISSION_DENIED, f"{error.strerror}.") from error
+    except OSError as error:
+        raise _failed(DOWNLOAD_FAILED, f"{error.strerror}. Run the command again.", retryable=True) from error
+
+
+def _beam_blocks(uri: str) -> Generator[bytes, None, None]:
     try:
         # A recording's bytes are what is stored: nothing is unpacked because of its name.
         with FileSystems.open(uri, compression_type=CompressionTypes.UNCOMPRESSED) as file:

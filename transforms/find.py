@@ -16,6 +16,10 @@ from transforms.listing import Sources, list_recordings
 from transforms.meter_files import borrowed_meter, give_back_meter
 from transforms.reading import Reading
 from transforms.records import Recording
+from transforms.stopping import StopReason, StopSignal
+
+LISTING_FAILED = "ListingFailed"
+"""The code of the reason to stop when a store breaks off while it is listed."""
 
 _AT_ONCE = 500
 """Recordings that are counted at once: one by one would take longer than finding them."""
@@ -71,10 +75,11 @@ class _ListRecordings(beam.DoFn):
         self._meter = borrowed_meter(self._coordination)
 
     def process(self, _: bytes) -> Iterator[Recording]:
-        """List them all.
+        """List them all. A store that breaks off stops the run; what was found by then is worked on.
 
         Raises:
             UsageError: a mistake in a manifest, for which `check_sources` looks beforehand.
+            OSError: a store broke off, and there is no run to be stopped.
         """
         known = None if self._skipping is None else self._skipping.open()
         met: Counter[Standing | None] = Counter()  # None is a file that is no recording
@@ -82,19 +87,28 @@ class _ListRecordings(beam.DoFn):
         def other(files: int) -> None:
             met[None] += files
 
-        for recording in list_recordings(self._sources, on_other=other):
-            standing = Standing.NEW if known is None else known(recording)
-            met[standing] += 1
-            if met.total() >= _AT_ONCE:
-                self._count(met)
-            if standing is Standing.NEW:
-                yield recording
+        try:
+            for recording in list_recordings(self._sources, on_other=other):
+                standing = Standing.NEW if known is None else known(recording)
+                met[standing] += 1
+                if met.total() >= _AT_ONCE:
+                    self._count(met)
+                if standing is Standing.NEW:
+                    yield recording
+        except OSError as error:
+            self._stop(error)
         self._count(met)
         self._meter.meter.add(Reading(recordings_listed=1))
         self._meter.write()
 
     def teardown(self) -> None:
         give_back_meter(self._meter)
+
+    def _stop(self, error: OSError) -> None:
+        if self._coordination is None:
+            raise error
+        message = f"The recordings could not be listed to the end: {error.strerror or error}. Run it again."
+        StopSignal(self._coordination).stop(StopReason(LISTING_FAILED, message))
 
     def _count(self, met: Counter[Standing | None]) -> None:
         """Count what was met, here and in Beam's counters, and forget it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import os
 import shutil
@@ -15,22 +14,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, BinaryIO, Protocol, cast
 
-from apache_beam.io.filesystem import BeamIOError
 from apache_beam.io.filesystems import FileSystems
 
 from transforms.addresses import is_uri, locate
-from transforms.errors import BeamscribeError, UsageError
+from transforms.object_folder import ObjectFolder
+from transforms.objects import is_object_uri
+from transforms.output_errors import FORBIDDEN, OutputError, not_writable, output_error, output_errors
+
+__all__ = [
+    "Folder",
+    "LocalFolder",
+    "ObjectFolder",
+    "OutputError",
+    "RemoteFolder",
+    "dataset_folder",
+    "folder_at",
+    "output_error",
+    "output_errors",
+    "output_folder",
+    "try_lock",
+]
 
 # Readers of the dataset skip names that begin with a dot, or look for *.parquet alone.
 _TEMP_PREFIX = ".beamscribe-"
 _TEMP_SUFFIX = ".tmp"
-
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_FORBIDDEN = frozenset({errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST})
-
-
-class OutputError(BeamscribeError):
-    """The dataset cannot be written or read: the run has to stop (exit code 4)."""
 
 
 class Folder(Protocol):
@@ -77,19 +84,22 @@ class Folder(Protocol):
 
 
 def dataset_folder(output: str, name: str) -> Folder:
-    """The folder ``name`` under OUTPUT: a local path, or a URI of a file system that Beam knows."""
-    found = output_folder(output)
-    if isinstance(found, RemoteFolder):
-        return RemoteFolder(f"{found.uri}/{name}")
-    return LocalFolder(found.path / name)
+    """The folder ``name`` under OUTPUT, as `output_folder`."""
+    return folder_at(output, name)
 
 
-def output_folder(output: str) -> LocalFolder | RemoteFolder:
-    """OUTPUT itself, as `dataset_folder`."""
-    location = locate(output)
-    if is_uri(location):
-        return RemoteFolder(output.rstrip("/"))
-    return LocalFolder(Path(os.fsdecode(location)))
+def output_folder(output: str) -> Folder:
+    """OUTPUT itself: a local path, object storage, or a URI of a file system that Beam knows."""
+    return folder_at(output)
+
+
+def folder_at(address: str, name: str = "") -> Folder:
+    """The folder at an address, or the one of a name in it."""
+    location = locate(address)
+    if not is_uri(location):
+        return LocalFolder(Path(os.fsdecode(location)) / name)
+    uri = f"{address.rstrip('/')}/{name}".rstrip("/")
+    return ObjectFolder(uri) if is_object_uri(uri) else RemoteFolder(uri)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +125,8 @@ class LocalFolder:
                 os.write(descriptor, bytes(4096))
                 os.fsync(descriptor)
         except OSError as error:
-            if error.errno in _FORBIDDEN:
-                raise _not_writable(str(self.path), error.strerror) from error
+            if error.errno in FORBIDDEN:
+                raise not_writable(str(self.path), error.strerror) from error
             raise output_error("write", self.path, error) from error
 
     def names(self) -> list[str]:
@@ -211,7 +221,7 @@ class RemoteFolder:
         try:
             self.put(probe, b"")
         except ValueError as error:  # Beam has no file system for the URI's scheme.
-            raise _not_writable(self.uri, str(error)) from error
+            raise not_writable(self.uri, str(error)) from error
         self.remove(probe)
 
     def names(self) -> list[str]:
@@ -263,33 +273,3 @@ def try_lock(descriptor: int) -> bool | None:
     except OSError:
         return None
     return True
-
-
-@contextmanager
-def output_errors(verb: str, target: Path | str) -> Iterator[None]:
-    """Turns what a disk or store complains of into an `OutputError` that says what to do."""
-    try:
-        yield
-    except (OSError, BeamIOError) as error:
-        raise output_error(verb, target, error) from error
-
-
-def output_error(verb: str, target: Path | str, error: OSError) -> OutputError:
-    """What could not be done to what, why, and what to do."""
-    if error.errno in _FULL:
-        advice = "The disk or the quota on it is full: free some space"
-    elif error.errno in _FORBIDDEN:
-        advice = "The folder may not be written to (any more): mend its rights or its mount"
-    else:
-        advice = "The storage seems to fail: see whether it can be reached"
-    return OutputError(
-        f"{target}: cannot {verb} it ({error.strerror or error}). {advice}, then run the same command again; "
-        f"what was written before is kept."
-    )
-
-
-def _not_writable(target: str, reason: str | None) -> UsageError:
-    return UsageError(
-        f"{target}: the output folder cannot be written to ({reason}). Choose another --output, or give this "
-        f"user the right to write there."
-    )

@@ -8,23 +8,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from apache_beam.io.filesystem import FileMetadata
 from apache_beam.io.filesystems import FileSystems
 
 from transforms.addresses import audio_uri_of, display_name, is_http, is_uri, locate, uri_text
 from transforms.errors import UsageError
 from transforms.manifest import read_manifest
 from transforms.nearby import did_you_mean_path
-from transforms.records import Mark, Recording
-from transforms.walk import Glob, files_beneath, has_magic, split_glob
+from transforms.objects import Objects, is_object_uri
+from transforms.patterns import Located, OneFile, Pattern, local_mark, pattern_of
+from transforms.records import Recording
+from transforms.walk import has_magic, split_glob
 
-_ENDINGS = (
-    "3g2 3gp aac ac3 aif aifc aiff amr ape asf au avi awb caf dts eac3 f4a f4v flac flv gsm m2ts m4a m4b m4v "
-    "mka mkv mov mp2 mp3 mp4 mpa mpeg mpg mpga mts oga ogg ogv ogx opus qt ra rf64 rm rmvb silk snd sph spx "
-    "tta voc vob w64 wav wave weba webm wma wmv wv"
-)
-MEDIA_ENDINGS = frozenset(_ENDINGS.split())
-"""Endings of names, in lower case, by which a file in a folder counts as a recording."""
+__all__ = ["Sources", "check_sources", "list_recordings", "local_mark"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +55,7 @@ def list_recordings(sources: Sources, *, on_other: Callable[[int], None]) -> Ite
     Raises:
         UsageError: a mistake in a manifest.
     """
-    seen: set[bytes] = set()
-    every = _every_recording(sources, on_other)
-    return islice((one for one in every if _is_new(one, seen)), sources.limit)
+    return islice(_every_recording(sources, on_other), sources.limit)
 
 
 def check_sources(sources: Sources) -> None:
@@ -82,22 +75,38 @@ def check_sources(sources: Sources) -> None:
 
 
 def _every_recording(sources: Sources, on_other: Callable[[int], None]) -> Iterator[Recording]:
+    asked: set[bytes] = set()
     for manifest in sources.manifests:
         for recording in read_manifest(_from_base(manifest, sources.base)):
-            yield replace(recording, mark=local_mark(recording.location))
-    for pattern in sources.patterns:
-        for location, mark in _locations(pattern, sources.base, on_other):
-            yield Recording(audio_uri=audio_uri_of(location), location=location, mark=mark)
+            if _is_new(recording, asked):
+                yield replace(recording, mark=local_mark(recording.location))
+    for location, mark in _locations(sources, on_other):
+        # What a manifest has asked for, by channel or whole, is nothing new.
+        if asked and (_digest(location, None) in asked or _digest(location, "any channel") in asked):
+            continue
+        yield Recording(audio_uri=audio_uri_of(location), location=location, mark=mark)
 
 
-def _is_new(recording: Recording, seen: set[bytes]) -> bool:
-    """Remember a recording by 16 bytes, however long its address.
+def _locations(sources: Sources, on_other: Callable[[int], None]) -> Iterator[Located]:
+    """What the patterns mean, each once. Only the patterns are held, not what they matched."""
+    files: set[bytes] = set()
+    earlier: list[Pattern] = []
+    for typed in sources.patterns:
+        pattern = pattern_of(typed, sources.base)
+        for location, mark in pattern.locations(on_other):
+            if location not in files and not any(each.covers(location) for each in earlier):
+                yield location, mark
+        if isinstance(pattern, OneFile):
+            files.add(pattern.location)  # a shell may have written thousands of them
+        else:
+            earlier.append(pattern)
 
-    A pattern that finds what a manifest has asked for, by channel or whole, finds nothing new.
-    """
+
+def _is_new(recording: Recording, asked: set[bytes]) -> bool:
+    """Remember a row of a manifest by 16 bytes, however long its address."""
     digests = [_digest(recording.location, recording.channel), _digest(recording.location, "any channel")]
-    new = digests[0] not in seen and (recording.channel is not None or digests[1] not in seen)
-    seen.update(digests if recording.channel is not None else digests[:1])
+    new = digests[0] not in asked and (recording.channel is not None or digests[1] not in asked)
+    asked.update(digests if recording.channel is not None else digests[:1])
     return new
 
 
@@ -134,93 +143,6 @@ def _from_base(address: str, base: str) -> str:
     return os.fsdecode(locate(address, os.fsencode(base)))
 
 
-def local_mark(location: bytes) -> Mark | None:
-    """What the disk says of a file; None for what is not there or not on a disk."""
-    if is_uri(location):
-        return None
-    try:
-        status = os.stat(location)  # noqa: PTH116 - the name is bytes
-    except (OSError, ValueError):
-        return None
-    return Mark(status.st_size, str(status.st_mtime_ns))
-
-
-def _locations(
-    pattern: str, base: str, on_other: Callable[[int], None]
-) -> Iterator[tuple[bytes, Mark | None]]:
-    path = _from_base(pattern, base)
-    if is_uri(path):
-        yield from _remote_locations(path, on_other)
-        return
-    for location in _local_locations(pattern, path, base, on_other):
-        yield location, local_mark(location)
-
-
-def _local_locations(pattern: str, path: str, base: str, on_other: Callable[[int], None]) -> Iterator[bytes]:
-    if os.path.isdir(path):  # noqa: PTH112
-        return _files_of_folder(path, on_other)
-    if os.path.lexists(path) or not has_magic(pattern):
-        # A name without wildcards is given out even if the file has gone since it was
-        # checked: reading it fails, and the failure becomes a row.
-        return iter((locate(path),))
-    return _files_of_glob(split_glob(path if is_uri(pattern) else pattern, base))
-
-
-def _files_of_folder(folder: str, on_other: Callable[[int], None]) -> Iterator[bytes]:
-    for found in files_beneath(folder, lambda _: True):
-        if _is_media(found.names) or (found.unlistable and not _is_hidden(found.names)):
-            yield locate(os.path.join(folder, *found.names))  # noqa: PTH118
-        else:
-            on_other(1)
-
-
-def _files_of_glob(glob: Glob) -> Iterator[bytes]:
-    if not os.path.isdir(glob.top):  # noqa: PTH112
-        return
-    for found in files_beneath(glob.top, glob.may_hold):
-        if glob.fits(found.names) or (found.unlistable and not _is_hidden(found.names)):
-            yield locate(os.path.join(glob.top, *found.names))  # noqa: PTH118
-
-
-def _remote_locations(uri: str, on_other: Callable[[int], None]) -> Iterator[tuple[bytes, Mark | None]]:
-    """List what a URI matches, else the files beneath it, else itself."""
-    if has_magic(uri) and not FileSystems.exists(uri):
-        yield from ((locate(path), mark) for path, mark in _matching(uri))
-        return
-    folder = uri.rstrip("/") + "/"
-    beneath = _matching(folder + "**")
-    for path, mark in beneath:
-        if _is_media(tuple(path.removeprefix(folder).split("/"))):
-            yield locate(path), mark
-        else:
-            on_other(1)
-    if not beneath:
-        yield from ((locate(uri), mark) for _, mark in _matching(uri) or [(uri, None)])
-
-
-def _matching(pattern: str) -> list[tuple[str, Mark | None]]:
-    """Match a pattern of a remote file system; names that end in ``/`` only mark a folder."""
-    (result,) = FileSystems.match([pattern])
-    return sorted((one.path, _mark_of(one)) for one in result.metadata_list if not one.path.endswith("/"))
-
-
-def _mark_of(metadata: FileMetadata) -> Mark | None:
-    """What a store says of an object; None where it does not tell when it changed."""
-    changed_at = metadata.last_updated_in_seconds
-    return Mark(metadata.size_in_bytes, str(changed_at)) if changed_at else None
-
-
-def _is_media(names: tuple[str, ...]) -> bool:
-    """Tell whether a file beneath a folder counts: a known ending, and nothing hidden on the way."""
-    ending = os.path.splitext(names[-1])[1] if names else ""  # noqa: PTH122
-    return ending[1:].lower() in MEDIA_ENDINGS and not _is_hidden(names)
-
-
-def _is_hidden(names: tuple[str, ...]) -> bool:
-    """Tell whether no person put it there: ``._a.wav`` is what macOS keeps beside ``a.wav``."""
-    return any(name.startswith(".") or name == "lost+found" for name in names)
-
-
 def _check_pattern(pattern: str, base: str) -> None:
     name = display_name(pattern)
     if is_http(pattern):
@@ -230,7 +152,7 @@ def _check_pattern(pattern: str, base: str) -> None:
         )
     others: list[int] = []
     try:
-        first = next(_locations(pattern, base, others.append), None)
+        first = next(pattern_of(pattern, base).locations(others.append), None)
         missing = first is None or (not has_magic(pattern) and not _exists(first[0]))
     except (OSError, ValueError) as error:
         raise UsageError(f"--input {name} cannot be listed: {error}") from error
@@ -245,6 +167,8 @@ def _check_pattern(pattern: str, base: str) -> None:
 
 
 def _exists(location: bytes) -> bool:
+    if is_object_uri(location):
+        return Objects(uri_text(location)).mark("") is not None
     if is_uri(location):
         return bool(FileSystems.exists(uri_text(location)))
     return os.path.lexists(location)

@@ -28,6 +28,7 @@ from apache_beam.io.filesystems import FileSystems
 from transforms.addresses import audio_uri_of, display_name, folder_of, is_uri, locate, parse_crc32c
 from transforms.errors import UsageError
 from transforms.nearby import did_you_mean_path
+from transforms.objects import Objects, is_object_uri
 from transforms.records import Recording
 
 _COLUMNS = ("audio", "id", "language", "channel", "crc32c")
@@ -113,7 +114,9 @@ def _read(path_or_uri: str, columns: tuple[str, ...]) -> Iterator[tuple[Recordin
 @contextmanager
 def _open(path_or_uri: str, name: str) -> Iterator[BinaryIO]:
     try:
-        if is_uri(path_or_uri) and not path_or_uri.lower().startswith("file://"):
+        if is_object_uri(path_or_uri):
+            file = Objects(path_or_uri).open("")
+        elif is_uri(path_or_uri) and not path_or_uri.lower().startswith("file://"):
             opened = FileSystems.open(path_or_uri, compression_type=CompressionTypes.UNCOMPRESSED)
             file = cast(BinaryIO, opened)
         else:
@@ -123,7 +126,10 @@ def _open(path_or_uri: str, name: str) -> Iterator[BinaryIO]:
     except (OSError, ValueError) as error:
         raise UsageError(f"Manifest {name} cannot be opened: {error}") from error
     with file:
-        yield file
+        try:
+            yield file
+        except OSError as error:
+            raise UsageError(f"Manifest {name} cannot be read to its end: {error}") from error
 
 
 def _rows(file: BinaryIO, name: str, columns: tuple[str, ...]) -> Iterator[_Row]:

@@ -13,6 +13,7 @@ import re
 from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from transforms.errors import UsageError
 
@@ -22,9 +23,23 @@ if TYPE_CHECKING:
 REPEAT_SECONDS: Final = 60.0
 """After so long nothing is repeated any more."""
 
-ADDRESS: Final = re.compile(r"(s3|gs)://([^/]+)/*(.*?)/*", re.IGNORECASE | re.DOTALL)
+ADDRESS: Final = re.compile(r"(s3|gs)://([^/@]+)/*(.*?)/*", re.IGNORECASE | re.DOTALL)
 """Scheme, bucket and what lies beneath it. Addresses are never percent-encoded."""
 _READ_SECONDS: Final = 30
+_REPEATS: Final[Any] = {
+    "max_retries": 1000,  # the time is what limits
+    "retry_timeout": timedelta(seconds=REPEAT_SECONDS),
+    "backoff": {
+        "init_backoff": timedelta(milliseconds=100),
+        "max_backoff": timedelta(seconds=5),
+        "base": 2,
+    },
+}
+_ENDPOINTS: Final = {
+    "s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"),
+    "gs": ("GOOGLE_BASE_URL",),
+}
+_COS_HOSTS: Final = (".myqcloud.com", ".tencentcos.cn", ".tencentcos.com")
 _BROKEN: Final = re.compile(r"HTTP error: |response body")
 _STATUS: Final = re.compile(r"status code: (\d{3} [A-Za-z ]+)")
 _CODE: Final = re.compile(r"<Code>([^<]{1,100})</Code>(?:\s*<Message>([^<]{1,300})</Message>)?")
@@ -38,15 +53,44 @@ def parts_of(uri: str) -> tuple[str, str, str]:
     return address[1].lower(), address[2], address[3]
 
 
-def endpoint_of(scheme: str) -> str | None:
-    """Where S3 answers, if not at Amazon: Amazon's own variables for it."""
-    names = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT") if scheme == "s3" else ()
-    return next((os.environ[name] for name in names if os.environ.get(name)), None)
+def endpoint_of(scheme: str, bucket: str) -> str | None:
+    """Where a bucket answers, if not where its store answers everybody: by the usual variables.
+
+    Tencent COS has a host for each bucket and refuses to be asked otherwise for those that were
+    made after 2023 (https://www.tencentcloud.com/document/product/436/57456).
+    """
+    names = _ENDPOINTS[scheme]
+    endpoint = next((os.environ[name] for name in names if os.environ.get(name)), None)
+    if endpoint is None or not (_has_own_hosts() or is_cos(endpoint)) or scheme == "gs":
+        return endpoint
+    protocol, _, host = endpoint.partition("://")
+    return endpoint if host.startswith(f"{bucket}.") else f"{protocol}://{bucket}.{host}"
+
+
+def _has_own_hosts() -> bool:
+    return os.environ.get("AWS_VIRTUAL_HOSTED_STYLE_REQUEST", "").lower() in ("1", "true", "yes")
+
+
+def is_cos(endpoint: str | None) -> bool:
+    """Whether Tencent COS answers there."""
+    return (urlsplit(endpoint or "").hostname or "").endswith(_COS_HOSTS)
 
 
 @lru_cache(maxsize=64)
-def open_store(scheme: str, bucket: str, endpoint: str | None) -> S3Store | GCSStore:
-    """The one client of a bucket in this process."""
+def open_store(
+    scheme: str, bucket: str, endpoint: str | None, *, forbid_overwrite: bool = False
+) -> S3Store | GCSStore:
+    """The one client of a bucket in this process.
+
+    Args:
+        scheme: ``s3`` or ``gs``.
+        bucket: its name.
+        endpoint: from `endpoint_of`.
+        forbid_overwrite: tell Tencent COS with each request that nothing may be overwritten.
+
+    Raises:
+        UsageError: `obstore` is not installed.
+    """
     try:
         from obstore.store import GCSStore, S3Store
     except ImportError as error:
@@ -54,28 +98,21 @@ def open_store(scheme: str, bucket: str, endpoint: str | None) -> S3Store | GCSS
             f"{scheme}://{bucket}: object storage needs obstore. Install it with this project's extra: "
             "pip install 'beamscribe[objects]'."
         ) from error
-    options: Any = {
-        "client_options": {
-            "connect_timeout": "10s",
-            "read_timeout": f"{_READ_SECONDS}s",
-            "timeout": "1day",  # a large object on a slow line takes its time; silence is what is limited
-            "user_agent": "beamscribe",
-        },
-        "retry_config": {
-            "max_retries": 1000,  # the time is what limits
-            "retry_timeout": timedelta(seconds=REPEAT_SECONDS),
-            "backoff": {
-                "init_backoff": timedelta(milliseconds=100),
-                "max_backoff": timedelta(seconds=5),
-                "base": 2,
-            },
-        },
+    client: Any = {
+        "connect_timeout": "10s",
+        "read_timeout": f"{_READ_SECONDS}s",
+        "timeout": "1day",  # a large object on a slow line takes its time; silence is what is limited
+        "user_agent": "beamscribe",
+        "allow_http": (endpoint or "").lower().startswith("http://"),
     }
+    if forbid_overwrite:
+        client["default_headers"] = {"x-cos-forbid-overwrite": "true"}
+    options: Any = {"client_options": client, "retry_config": _REPEATS}
     if scheme == "gs":
         return GCSStore(bucket, **options)
     if endpoint is not None:
         options["endpoint"] = endpoint
-        options["client_options"]["allow_http"] = endpoint.lower().startswith("http://")
+        options["virtual_hosted_style_request"] = _has_own_hosts() or is_cos(endpoint)
     # One by one: what speaks like S3 often does not know how to delete many at once.
     return S3Store(bucket, disable_bulk_delete=True, credential_provider=_boto3_credentials(), **options)
 

@@ -18,13 +18,14 @@ import os
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Final, NoReturn, TypeVar
+from typing import Any, BinaryIO, Final, Literal, NoReturn, TypeVar
 
 from transforms.object_store import (
     ADDRESS,
     REPEAT_SECONDS,
     endpoint_of,
     is_broken,
+    is_cos,
     open_store,
     parts_of,
     status_of,
@@ -85,7 +86,13 @@ class Objects:
     ) -> None:
         scheme, bucket, self._top = parts_of(uri)
         self.uri = f"{scheme}://{bucket}/{self._top}".rstrip("/")
-        self._store = open_store(scheme, bucket, endpoint_of(scheme))
+        endpoint = endpoint_of(scheme, bucket)
+        self._store = self._creating = open_store(scheme, bucket, endpoint)
+        self._mode: Literal["create", "overwrite"] = "create"
+        if scheme == "s3" and is_cos(endpoint):
+            # It has a header of its own for what S3 says by If-None-Match.
+            self._creating = open_store(scheme, bucket, endpoint, forbid_overwrite=True)
+            self._mode = "overwrite"
         self._clock = clock
         self._sleep = sleep
 
@@ -132,7 +139,7 @@ class Objects:
 
         def put(path: str) -> bool:
             try:
-                obstore.put(self._store, path, data, mode="create", use_multipart=False)
+                obstore.put(self._creating, path, data, mode=self._mode, use_multipart=False)
             except AlreadyExistsError:
                 return False
             return True
@@ -228,6 +235,16 @@ class Objects:
                     )
                 last = name
                 yield Listed(name, mark)
+
+    def names(self) -> list[str]:
+        """The names of the objects right beneath the address, not of those in its folders, sorted."""
+        import obstore
+
+        found = self._repeated(
+            "", lambda path: list(obstore.list_with_delimiter(self._store, path or None)["objects"])
+        )
+        # Without the object that marks the folder itself.
+        return sorted(self._name(each["path"]) for each in found if each["path"] != self._top)
 
     def _holds(self, name: str, data: bytes) -> bool:
         try:

@@ -76,12 +76,16 @@ def split_glob(pattern: str, base: str) -> Glob:
         base: the folder that a relative pattern starts from; no pattern itself.
     """
     root = "/" if pattern.startswith("/") else base
-    parts = [part for part in pattern.split("/") if part not in ("", ".")]
+    parts = glob_parts(pattern)
     first = next(index for index, part in enumerate(parts) if has_magic(part))
-    if parts[-1] == _ANY_DEPTH:
-        parts.append("*")
     top = os.path.abspath(os.path.join(root, *parts[:first]))  # noqa: PTH100, PTH118
-    return Glob(top, tuple(parts[first:]))
+    return Glob(top, parts[first:])
+
+
+def glob_parts(pattern: str) -> tuple[str, ...]:
+    """The names of a pattern, one for each folder; what ends in ``**`` means all files beneath."""
+    parts = [part for part in pattern.split("/") if part not in ("", ".")]
+    return (*parts, "*") if parts[-1] == _ANY_DEPTH else tuple(parts)
 
 
 def files_beneath(top: str, enter: Callable[[tuple[str, ...]], bool]) -> Iterator[Found]:

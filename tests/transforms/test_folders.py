@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from transforms.errors import UsageError
-from transforms.folders import LocalFolder, OutputError, RemoteFolder, dataset_folder
+from transforms.folders import LocalFolder, ObjectFolder, OutputError, RemoteFolder, dataset_folder
 
 # Beam's file systems take local paths too: a RemoteFolder that needs no network.
 KINDS = [LocalFolder, lambda path: RemoteFolder(str(path))]
@@ -47,7 +47,8 @@ def test_which_folder_an_output_is(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(tmp_path)
     assert dataset_folder("out", "segments") == LocalFolder(tmp_path / "out" / "segments")
     assert dataset_folder("file:///out", "segments") == LocalFolder(Path("/out/segments"))
-    assert dataset_folder("s3://bucket/out/", "segments") == RemoteFolder("s3://bucket/out/segments")
+    assert dataset_folder("s3://bucket/out/", "segments") == ObjectFolder("s3://bucket/out/segments")
+    assert dataset_folder("hdfs://host/out", "segments") == RemoteFolder("hdfs://host/out/segments")
 
 
 @pytest.mark.parametrize(

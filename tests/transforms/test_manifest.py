@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from transforms.errors import UsageError
 from transforms.manifest import read_manifest
+from transforms.objects import Objects
 from transforms.records import Recording
 
 
@@ -185,8 +186,34 @@ def test_a_remote_manifest_is_read_through_beams_file_systems(tmp_path, monkeypa
     local = written(tmp_path, "audio\nx/a.wav\n/b.wav\n")
     opened = FileSystems.open
     monkeypatch.setattr(FileSystems, "open", lambda _, **options: opened(local, **options))
-    found = [one.location for one in read_manifest("gs://bucket/lists/list.csv")]
-    assert found == [b"gs://bucket/lists/x/a.wav", b"/b.wav"]
+    found = [one.location for one in read_manifest("hdfs://host/lists/list.csv")]
+    assert found == [b"hdfs://host/lists/x/a.wav", b"/b.wav"]
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet", "list"])
+def test_a_manifest_in_object_storage_has_relative_rows(s3, tmp_path, ending):
+    local = tmp_path / "list"
+    audio = ["x/a b#1.wav", "../c.wav", "s3://other/d.wav", "/e.wav"]
+    if ending == "parquet":
+        pq.write_table(pa.table({"audio": audio}), local)
+    elif ending == "jsonl":
+        local.write_text("".join(json.dumps({"audio": each}) + "\n" for each in audio))
+    else:
+        local.write_text("\n".join(["audio", *audio]))
+    Objects("s3://recordings/lists").put(f"list.{ending}", local.read_bytes())
+    found = [one.location.decode() for one in read_manifest(f"s3://recordings/lists/list.{ending}")]
+    assert found == [
+        "s3://recordings/lists/x/a b#1.wav",
+        "s3://recordings/c.wav",
+        "s3://other/d.wav",
+        "/e.wav",
+    ]
+
+
+def test_a_manifest_that_is_not_in_object_storage(s3):
+    for address in ("s3://recordings/none.csv", "s3://no-such-bucket/none.csv"):
+        with pytest.raises(UsageError, match="does not exist"):
+            next(read_manifest(address))
 
 
 names = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1)

@@ -3,12 +3,15 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import sys
 import threading
 
 import pytest
 
-from tests.object_server import BUCKET, CREDENTIALS, FAULTS, fault_proxy
+from tests.object_server import BUCKET, CREDENTIALS, FAULTS, as_cos, fault_proxy
+from transforms import objects as objects_module
 from transforms.errors import UsageError
+from transforms.object_store import endpoint_of, open_store
 from transforms.objects import Objects, is_object_uri
 from transforms.records import Mark
 
@@ -18,9 +21,10 @@ NAMES = [
 ]  # fmt: skip
 
 
-@pytest.fixture
-def objects(s3):
-    return Objects(f"s3://{BUCKET}/some/folder")
+@pytest.fixture(params=["s3", "gs"])
+def objects(s3, gcs, request):
+    """The same folder of the same server, by both interfaces."""
+    return Objects(f"{request.param}://{BUCKET}/some/folder")
 
 
 class Clock:
@@ -71,7 +75,7 @@ def test_any_name_comes_back_as_it_is(objects, name):
 
 @pytest.mark.parametrize("name", ["a//b", "a/../b", "a/./b", "a\nb"])
 def test_a_name_that_cannot_be_is_refused(objects, name):
-    with pytest.raises(OSError, match="s3://recordings/some/folder"):
+    with pytest.raises(OSError, match="://recordings/some/folder"):
         objects.put(name, b"")
 
 
@@ -112,9 +116,7 @@ def test_listing_is_in_order_and_goes_on_after_a_name(objects):
 
 
 def test_a_listing_of_several_pages_is_whole(s3, objects):
-    client = s3.client()
-    for number in range(2100):
-        client.put_object(Bucket=BUCKET, Key=f"some/folder/{number:04d}", Body=b"x")
+    s3.fill(f"some/folder/{number:04d}" for number in range(2100))
     assert [each.name for each in objects.listed()] == [f"{number:04d}" for number in range(2100)]
 
 
@@ -187,10 +189,10 @@ def test_a_file_is_uploaded_from_its_start(objects, size):
     assert objects.read("a") == content
 
 
-def test_what_is_not_there(objects, s3):
+def test_what_is_not_there(objects):
     with pytest.raises(FileNotFoundError) as raised:
         objects.read("nothing")
-    assert "s3://recordings/some/folder/nothing" in str(raised.value)
+    assert f"{objects.uri}/nothing" in str(raised.value)
     assert objects.mark("nothing") is None
     objects.remove("nothing")
     for act in (
@@ -199,13 +201,13 @@ def test_what_is_not_there(objects, s3):
         lambda one: list(one.listed()),
     ):
         with pytest.raises(FileNotFoundError, match="NoSuchBucket"):
-            act(Objects("s3://no-such-bucket"))
+            act(Objects(f"{objects.uri[:5]}no-such-bucket"))
 
 
 def test_it_is_never_pickled_and_tells_no_secret(objects):
     with pytest.raises(TypeError, match="never pickled"):
         pickle.dumps(objects)
-    assert repr(objects) == "Objects('s3://recordings/some/folder')"
+    assert repr(objects) == f"Objects('{objects.uri}')"
     for value in CREDENTIALS.values():
         assert value not in repr(objects) + repr(vars(objects))
 
@@ -262,3 +264,45 @@ def test_an_outage_is_told_after_a_minute(s3, monkeypatch):
             objects.create("a", b"")
         assert 60 < clock.now < 65
         assert raised.value.strerror.startswith("s3://recordings/a: ")
+
+
+def test_tencent_cos_is_asked_by_its_own_header(s3, monkeypatch):
+    """The real one was not asked: here a proxy heeds the header that it documents, and no other."""
+    with fault_proxy(s3.url, every=0, dialect=as_cos, refused_as=409) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        plain = Objects(f"s3://{BUCKET}/cos")
+        assert plain.create("a", b"first")
+        assert plain.create("a", b"second"), "If-None-Match alone is not heeded"
+        monkeypatch.setattr(objects_module, "is_cos", lambda _: True)
+        cos = Objects(f"s3://{BUCKET}/cos")
+        assert cos.create("b", b"first")
+        assert not cos.create("b", b"second")
+        cos.put("b", b"third")
+        assert cos.read("b") == b"third"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "own_hosts", "expected"),
+    [
+        (None, "", None),
+        ("http://minio:9000", "", "http://minio:9000"),
+        ("http://minio:9000", "true", "http://calls.minio:9000"),
+        ("https://calls.minio", "true", "https://calls.minio"),
+        ("https://cos.ap-guangzhou.myqcloud.com", "", "https://calls.cos.ap-guangzhou.myqcloud.com"),
+        ("https://calls.cos.ap-guangzhou.myqcloud.com", "", "https://calls.cos.ap-guangzhou.myqcloud.com"),
+    ],
+)
+def test_where_a_bucket_answers(endpoint, own_hosts, expected, monkeypatch):
+    for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint or "")
+    monkeypatch.setenv("AWS_VIRTUAL_HOSTED_STYLE_REQUEST", own_hosts)
+    assert endpoint_of("s3", "calls") == expected
+    assert endpoint_of("gs", "calls") is None
+
+
+def test_without_the_library_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "obstore.store", None)
+    open_store.cache_clear()
+    with pytest.raises(UsageError, match=r"beamscribe\[objects\]"):
+        Objects("s3://bucket/a")
