@@ -13,9 +13,12 @@ import socket
 from collections.abc import Collection
 from pathlib import Path
 
+from pipeline.shared_state import lease_in, shared_budget_spent
 from pipeline.standing_facts import AtWork, Working
 from pipeline.state import STATE_FOLDER
 from transforms.addresses import is_uri
+from transforms.errors import UsageError
+from transforms.objects import is_object_uri
 
 _LOCKS = Path("/proc/locks")
 
@@ -32,11 +35,28 @@ def lock_place(output: str, state: str | None) -> Path | None:
     return None if state is None else Path(state)
 
 
+def shared_place_of(output: str, state: str | None) -> str | None:
+    """The address of the state of an output, if that is in object storage.
+
+    Args:
+        output: OUTPUT, a local path or a URI.
+        state: ``output.state`` of the newest run.
+    """
+    if state is not None:
+        return state if is_object_uri(state) else None
+    if is_object_uri(output):
+        return f"{output.rstrip('/')}/{STATE_FOLDER}"
+    return None
+
+
 def budget_spent(output: str, state: str | None) -> int | None:
     """Calls that may have been billed since the last run that finished; None if nobody knows.
 
     It is read beside `transforms.budget.Budget`, which makes the file and locks it.
     """
+    shared = shared_place_of(output, state)
+    if shared is not None:
+        return shared_budget_spent(shared)
     place = lock_place(output, state)
     if place is None:
         return None
@@ -61,6 +81,9 @@ def at_work(
         host: the name of this machine; asked for if None.
         locks: Linux's list of locks.
     """
+    shared = shared_place_of(output, state) if is_uri(output) else None
+    if shared is not None:
+        return _by_lease(shared, ended)
     place = lock_place(output, state)
     if place is None:
         return AtWork(Working.UNKNOWN)
@@ -85,6 +108,17 @@ def at_work(
     if listed is None and _lives(holder.pid or 0):
         return holder
     return AtWork(Working.NO)
+
+
+def _by_lease(uri: str, ended: Collection[str]) -> AtWork:
+    """One look at a lease cannot tell whether it is still renewed."""
+    try:
+        lease = lease_in(uri)
+    except (OSError, UsageError):
+        return AtWork(Working.UNKNOWN)
+    if lease is None or lease.released or lease.run_id in ended:
+        return AtWork(Working.NO)
+    return AtWork(Working.UNKNOWN, lease.run_id, lease.pid, lease.host)
 
 
 def is_listed(locks: str, file: os.stat_result, pid: int) -> bool:

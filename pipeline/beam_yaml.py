@@ -38,6 +38,7 @@ from transforms.records import Failure, Recording, Span, Stage, Transcript, Utte
 from transforms.rows import FailureRow, SegmentRow, TranscriptRow, failure_row, segment_row, transcript_row
 from transforms.schemas import Table
 from transforms.segmenting import NormalizeAndCut
+from transforms.shared_place import Coordination
 from transforms.slips import did_you_mean
 from transforms.write import WriteRows
 
@@ -272,7 +273,7 @@ def _complete(
     return done._replace(failures=every | "Gather errors" >> beam.Flatten())
 
 
-def _unanswered_failures(unanswered: PCollection[Span], coordination: Path) -> PCollection[Failure]:
+def _unanswered_failures(unanswered: PCollection[Span], coordination: Coordination) -> PCollection[Failure]:
     step = beam.Map(unanswered_failure, coordination).with_output_types(Failure)
     return unanswered | "Unanswered" >> step
 

@@ -7,7 +7,6 @@ so, and its rows have to tell.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
@@ -15,6 +14,7 @@ import apache_beam as beam
 from transforms import codes
 from transforms.errors import RecordingError
 from transforms.records import Extent, Failure, Recording, Span, Stage
+from transforms.shared_place import Coordination
 from transforms.stopping import StopReason, StopSignal
 from transforms.utterance import failure_of
 
@@ -34,7 +34,7 @@ class WithoutAnswer(beam.PTransform):
         coordination: the folder in which the run says why it stopped.
     """
 
-    def __init__(self, coordination: Path) -> None:
+    def __init__(self, coordination: Coordination) -> None:
         super().__init__()
         self._coordination = coordination
 
@@ -55,7 +55,7 @@ class WithoutAnswer(beam.PTransform):
         )
 
 
-def unanswered_failure(span: Span, coordination: Path) -> Failure:
+def unanswered_failure(span: Span, coordination: Coordination) -> Failure:
     """The failure of a segment that was cut and never called for."""
     reason = _reason(coordination)
     return failure_of(span, RecordingError(Stage.RECOGNIZE, reason.code, reason.message, retryable=True))
@@ -79,12 +79,14 @@ def not_started(
             )
 
 
-def _of_group(element: tuple[str, Mapping[str, Iterable[Any]]], coordination: Path) -> Iterator[Failure]:
+def _of_group(
+    element: tuple[str, Mapping[str, Iterable[Any]]], coordination: Coordination
+) -> Iterator[Failure]:
     groups = element[1]
     yield from not_started(groups["recordings"], groups["channels"], _reason(coordination))
 
 
-def _reason(coordination: Path) -> StopReason:
+def _reason(coordination: Coordination) -> StopReason:
     return StopSignal(coordination).reason() or _UNKNOWN
 
 

@@ -132,8 +132,15 @@ class Output(Section):
     state: str | None = Field(
         default=None,
         min_length=1,
-        description="Local folder of the record of paid answers, the budget and the lock; needed where "
-        "OUTPUT is no local folder. By default `.beamscribe` inside OUTPUT.",
+        description="Where the record of paid answers, the budget and the lock lie: a local folder, or an "
+        "address of object storage (`s3://`, `gs://`), which workers on any number of hosts share. By "
+        "default `.beamscribe` inside OUTPUT.",
+    )
+    lease_seconds: float = Field(
+        default=60.0,
+        ge=3,
+        description="With a state in object storage: a run that has not been heard of for so long is gone, "
+        "and another one, or another worker, takes over.",
     )
     rows_per_part: int = Field(
         default=5000, ge=1, description="A part file is closed when it has so many rows."

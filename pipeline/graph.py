@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import apache_beam as beam
@@ -18,6 +17,7 @@ from transforms.recognize import Recognize, RecognizeSettings
 from transforms.records import Extent, Failure, Recording, Span, Transcript, Utterance
 from transforms.schemas import Table
 from transforms.segmenting import NormalizeAndCut
+from transforms.shared_place import Coordination
 from transforms.write import WriteRows
 
 
@@ -31,7 +31,7 @@ class Job:
     recognition: RecognizeSettings
     output: str
     run_id: str
-    coordination: Path
+    coordination: Coordination
     rolling: Rolling
 
 

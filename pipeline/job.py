@@ -23,16 +23,9 @@ from pipeline.outcome import ExitCode
 from pipeline.progress import Course
 from pipeline.run_record import RunCounts, RunRecord, new_run_id, utc_now, write_record
 from pipeline.runner import beam_options, counts_of, runner_of, workers_of
+from pipeline.shared_state import SharedState, open_state
 from pipeline.signals import stopping_on_signals
-from pipeline.state import (
-    chain_of_runs,
-    compact_answers,
-    coordination_folder,
-    held,
-    lock_folder,
-    prove_writable,
-    state_folder,
-)
+from pipeline.state import LocalState
 from pipeline.timeline import Timeline
 from pipeline.watcher import NOBODY, Watcher
 from pipeline.watching import Watch
@@ -44,6 +37,7 @@ from transforms.listing import check_sources
 from transforms.parts import create_dataset
 from transforms.recognize import JOB_BROKE
 from transforms.settle import settle
+from transforms.shared_place import host_folder
 from transforms.shared_quota import check_shared_quota
 from transforms.stopping import OUTPUT_FAILED, StopReason, StopSignal
 from transforms.upgrade import upgrade_dataset
@@ -78,32 +72,35 @@ def run(request: Request, *, watcher: Watcher = NOBODY, now: Callable[[], dateti
         started_at=now().isoformat(),
         configuration=request.config.model_dump(mode="json"),
     )
-    state = state_folder(request.output, request.config.output.state)
-    lock = lock_folder(request.output, state)
-    with held(lock, record.run_id), coordination_folder(state) as coordination:
+    output = request.config.output
+    state = open_state(request.output, output.state, output.lease_seconds)
+    with state.held(record.run_id) as coordination:
         upgrade_dataset(request.output)
         create_dataset(request.output)
-        prove_writable(state)
-        compact_answers(state, if_more_than=_MANY_LOGS)
+        state.prove_writable()
+        state.compact_answers(if_more_than=_MANY_LOGS)
         finish_settling(request.output, now())
-        chain = chain_of_runs(state, continues=continues_a_run(request.output))
-        places = Places(coordination, state, chain)
+        chain = state.chain(continues=continues_a_run(request.output))
+        places = Places(coordination, state.place, chain)
+        folder = host_folder(coordination)
+        skipping = skipping_of(request.config, request.output, folder)
         job = job_of(
             request,
             record.run_id,
             places,
             workers_of(options),
-            skipping=skipping_of(request.config, request.output, places.coordination),
+            skipping=None if skipping is None else state.share(skipping),
             max_calls=max_calls_of(request.config),
         )
         SentenceClient(job.recognition.client, EnvironmentCredentials()).close()
         write_record(request.output, record)
         stop = StopSignal(places.coordination)
         watcher.started(record, request.output, request.config)
-        watch = _watch(request, record, places.coordination, stop, watcher, now())
+        watch = _watch(request, record, folder, stop, watcher, now())
         with stopping_on_signals(stop):
             with watch:
                 counts = _run_graph(job, options, stop)
+            state.check()
             reason = stop.reason()
             ended = replace(ended_record(record, counts, reason, now()), timeline=watch.timeline())
             _settle(request, ended, reason, state)
@@ -175,11 +172,11 @@ def skipping_of(config: Config, output: str, folder: Path) -> Skipping | None:
     """What an output holds already, as files of a folder that listing can ask; None to read all."""
     if config.input.verify:
         return None
-    skipping = Skipping(folder / "done", folder / "failing", shaping_of(config))
+    done, failed = folder / "done", folder / "failing"
     digests = list(finished_recordings(output, config.input.retry_failed))
-    write_known(skipping.done, (digest for digest, failing in digests if not failing))
-    write_known(skipping.failing, (digest for digest, failing in digests if failing))
-    return skipping
+    write_known(done, (digest for digest, failing in digests if not failing))
+    write_known(failed, (digest for digest, failing in digests if failing))
+    return Skipping(done, failed, shaping_of(config))
 
 
 def _run_graph(job: Job, options: PipelineOptions, stop: StopSignal) -> RunCounts | None:
@@ -198,7 +195,9 @@ def _run_graph(job: Job, options: PipelineOptions, stop: StopSignal) -> RunCount
     return counts_of(result)
 
 
-def _settle(request: Request, ended: RunRecord, reason: StopReason | None, state: Path) -> None:
+def _settle(
+    request: Request, ended: RunRecord, reason: StopReason | None, state: LocalState | SharedState
+) -> None:
     """Leave one row for each key, then say that the run has ended: in this order.
 
     Rows of a run that has not said so prove nothing to the next one.
@@ -217,6 +216,6 @@ def _settle(request: Request, ended: RunRecord, reason: StopReason | None, state
             _log.warning("the dataset card was left as it is: %s", error)
     if reason is None:
         try:
-            compact_answers(state)
+            state.compact_answers()
         except OutputError as error:
             _log.warning("the record of paid answers was left as it is, which costs nothing: %s", error)

@@ -19,6 +19,7 @@ from transforms.parts import Rolling
 from transforms.recognize import RecognizeSettings
 from transforms.request import answer_fingerprint
 from transforms.retry import RetryPolicy
+from transforms.shared_place import Coordination, State
 from transforms.source import ReadLimits
 
 
@@ -42,8 +43,8 @@ class Places:
         chain: the name of the run and of the unfinished ones that it continues.
     """
 
-    coordination: Path
-    state: Path
+    coordination: Coordination
+    state: State
     chain: str
 
 
@@ -151,6 +152,7 @@ def _recognition(config: Config, places: Places, workers: int, max_calls: int | 
         max_payload_bytes=recognition.max_payload_bytes,
         concurrency=concurrency,
         state=places.state,
+        chain=places.chain,
         max_calls=max_calls,
         ask_again=config.input.retry_failed == "all",
         include_audio=config.output.include_audio,

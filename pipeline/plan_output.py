@@ -11,16 +11,15 @@ from pipeline.config import Config
 from pipeline.dataset_check import dataset_version
 from pipeline.finished import continues_a_run, ended_runs
 from pipeline.job import skipping_of
+from pipeline.shared_state import unfinished_chain_in
 from pipeline.standing_facts import AtWork
-from pipeline.state import found_state, unfinished_chain
+from pipeline.state import found_state
 from transforms.addresses import display_name, is_uri
-from transforms.answer_book import ANSWERS
+from transforms.answer_book import record_in
 from transforms.answer_record import AnswerRecord
-from transforms.answer_store import AnswerStore
 from transforms.errors import UsageError
 from transforms.folders import OutputError
 from transforms.known import Standing
-from transforms.local_logs import LocalLogs
 from transforms.records import Recording
 
 # A run that ends replaces its parts once; more looks than that mean that something else is wrong.
@@ -63,7 +62,7 @@ def look_at(output: str | None, config: Config, folder: Path) -> Found:
     if not is_uri(output) and Path(output).exists() and not Path(output).is_dir():
         raise UsageError(f"--output {display_name(output)} is a file; expected a folder, or a name for one.")
     state = found_state(output, config.output.state)
-    record = AnswerStore(LocalLogs(state / ANSWERS), looks_only=True)
+    record = record_in(state, looks_only=True)
     if dataset_version(output) is None:
         return Found(record=record, at_work=at_work(output, config.output.state, ()))
     for look in range(_LOOKS):
@@ -77,13 +76,13 @@ def look_at(output: str | None, config: Config, folder: Path) -> Found:
     raise AssertionError("the last look returns or raises")
 
 
-def _look(output: str, config: Config, folder: Path, state: Path, record: AnswerRecord) -> Found:
+def _look(output: str, config: Config, folder: Path, state: Path | str, record: AnswerRecord) -> Found:
     skipping = skipping_of(config, output, folder)
     continues = continues_a_run(output)
     return Found(
         standing=None if skipping is None else skipping.open(),
         record=record,
-        chain=unfinished_chain(state) if continues else "",
+        chain=unfinished_chain_in(state) if continues else "",
         spent=(budget_spent(output, config.output.state) or 0) if continues else 0,
         at_work=at_work(output, config.output.state, ended_runs(output)),
     )

@@ -1,8 +1,7 @@
 """What outlives a run under ``OUTPUT/.beamscribe``: the lock, the budget, the paid answers.
 
 The folder begins with a dot, so that whoever reads OUTPUT as a dataset does not
-see it. It lies on a local disk: locks of other stores do not free themselves when
-their holder dies.
+see it. `shared_state` keeps the same in object storage.
 """
 
 from __future__ import annotations
@@ -14,37 +13,87 @@ import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from transforms.addresses import is_uri
-from transforms.answer_book import ANSWERS
-from transforms.answer_store import AnswerStore
+from transforms.answer_book import ANSWERS, record_in
 from transforms.budget import Budget
 from transforms.errors import UsageError
 from transforms.file_lock import FileLock
 from transforms.folders import OutputError
-from transforms.local_logs import LocalLogs
+from transforms.known import Skipping
+from transforms.objects import is_object_uri
+from transforms.shared_place import Coordination, State
 from transforms.stopping import prepared
 
 STATE_FOLDER = ".beamscribe"
 
 
-def state_place(output: str, configured: str | None) -> Path:
-    """Where the state of an output lies, or would, absolute.
+@dataclass(frozen=True, slots=True)
+class LocalState:
+    """The state of an output in a local folder.
+
+    Attributes:
+        output: OUTPUT.
+        folder: of the state.
+    """
+
+    output: str
+    folder: Path
+
+    @property
+    def place(self) -> State:
+        """Where what outlives a run lies."""
+        return self.folder
+
+    @contextmanager
+    def held(self, run_id: str) -> Iterator[Coordination]:
+        """Hold the output for a run, inside; what the processes of the run share."""
+        lock = lock_folder(self.output, self.folder)
+        with held(lock, run_id), coordination_folder(self.folder) as coordination:
+            yield coordination
+
+    def share(self, skipping: Skipping) -> Skipping:
+        """Put what needs no reading where all workers can see it."""
+        return skipping
+
+    def prove_writable(self) -> None:
+        """See the function of this name."""
+        prove_writable(self.folder)
+
+    def compact_answers(self, *, if_more_than: int = 0) -> None:
+        """See the function of this name."""
+        compact_answers(self.folder, if_more_than=if_more_than)
+
+    def chain(self, *, continues: bool) -> str:
+        """See `chain_of_runs`."""
+        return chain_of_runs(self.folder, continues=continues)
+
+    def check(self) -> None:
+        """Nobody takes a local lock away."""
+
+
+def state_place(output: str, configured: str | None) -> Path | str:
+    """Where the state of an output lies, or would: an absolute path, or an address of object storage.
 
     Args:
         output: OUTPUT, a local path or a URI.
-        configured: ``output.state``, a local folder; None for one inside OUTPUT.
+        configured: ``output.state``, a local folder or an address; None for one inside OUTPUT.
 
     Raises:
-        UsageError: OUTPUT is no local folder and none is configured.
+        UsageError: it would lie where no record of paid answers can be kept.
     """
-    if configured is None and is_uri(output):
+    place = f"{output.rstrip('/')}/{STATE_FOLDER}" if configured is None else configured
+    if is_object_uri(place):
+        return place.rstrip("/")
+    if is_uri(place):
         raise UsageError(
-            f"--output {output} is not on this machine, and the record of paid answers has to be: set "
-            "output.state to a local folder that outlives the run, the same for every run over this output."
+            f"{place}: the record of paid answers cannot be kept there. Set output.state to a local folder "
+            "or to an address of S3 or Google's storage (s3://, gs://) that outlives the run, the same for "
+            "every run over this output."
         )
-    return (Path(configured) if configured is not None else Path(output) / STATE_FOLDER).absolute()
+    return (Path(output) / STATE_FOLDER if configured is None else Path(configured)).absolute()
 
 
 def state_folder(output: str, configured: str | None) -> Path:
@@ -54,6 +103,8 @@ def state_folder(output: str, configured: str | None) -> Path:
         UsageError: there is no place for it, or it cannot be made.
     """
     folder = state_place(output, configured)
+    if not isinstance(folder, Path):
+        raise UsageError(f"{folder}: here the state has to be a local folder.")
     try:
         (folder / ANSWERS).mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -63,7 +114,7 @@ def state_folder(output: str, configured: str | None) -> Path:
     return folder
 
 
-def lock_folder(output: str, state: Path) -> Path:
+def lock_folder(output: str, state: Path | str) -> Path:
     """Where the lock of an output lies: in OUTPUT itself where that is on this machine.
 
     It also remembers where the state is, and refuses another place: answers that are
@@ -74,6 +125,7 @@ def lock_folder(output: str, state: Path) -> Path:
         OutputError: the folder cannot be written.
     """
     if is_uri(output):
+        assert isinstance(state, Path), "a state in object storage has a lease"
         return state
     folder = Path(output) / STATE_FOLDER
     place = folder / "state"
@@ -81,13 +133,13 @@ def lock_folder(output: str, state: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         if not place.exists():
             # An output that holds its state itself may be moved and copied with it.
-            inside = state.resolve() == folder.resolve()
-            place.write_bytes(b"." if inside else os.fsencode(state.resolve()))
+            inside = isinstance(state, Path) and state.resolve() == folder.resolve()
+            place.write_bytes(b"." if inside else os.fsencode(_resolved(state)))
         _refuse_another_place(output, state, place)
     return folder
 
 
-def found_state(output: str, configured: str | None) -> Path:
+def found_state(output: str, configured: str | None) -> Path | str:
     """`state_place`, for those who only look: there may be nothing.
 
     Raises:
@@ -103,14 +155,19 @@ def found_state(output: str, configured: str | None) -> Path:
     return state
 
 
-def _refuse_another_place(output: str, state: Path, place: Path) -> None:
+def _refuse_another_place(output: str, state: Path | str, place: Path) -> None:
     """Compare the state with what the output remembers."""
-    known = place.parent / os.fsdecode(place.read_bytes())
-    if known.resolve() != state.resolve() and known.is_dir():
+    remembered = os.fsdecode(place.read_bytes())
+    known = remembered if is_object_uri(remembered) else place.parent / remembered
+    if _resolved(known) != _resolved(state) and (isinstance(known, str) or known.is_dir()):
         raise UsageError(
-            f"The paid answers of {output} are recorded in {known.resolve()}, not in {state}: set "
-            f"output.state to that folder, or move it and delete {place}."
+            f"The paid answers of {output} are recorded in {_resolved(known)}, not in {state}: set "
+            f"output.state to that place, or move what is there and delete {place}."
         )
+
+
+def _resolved(place: Path | str) -> str:
+    return place if isinstance(place, str) else str(place.resolve())
 
 
 @contextmanager
@@ -207,7 +264,7 @@ def compact_answers(folder: Path, *, if_more_than: int = 0) -> None:
     """
     if sum(1 for _ in (folder / ANSWERS).glob("*.log")) <= if_more_than:
         return
-    store = AnswerStore(LocalLogs(folder / ANSWERS))
+    store = record_in(folder)
     try:
         store.compact()
     finally:

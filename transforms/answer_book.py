@@ -17,10 +17,16 @@ from transforms.answer_entry import Answered, Entry, Refused
 from transforms.answer_record import AnswerRecord
 from transforms.answer_store import AnswerStore
 from transforms.calling import Ending, Reply, Tally
+from transforms.claims import Claims
 from transforms.codes import Verdict, classify
 from transforms.folders import OutputError
 from transforms.local_logs import LocalLogs
+from transforms.log_files import LogFiles
+from transforms.object_logs import ObjectLogs
+from transforms.objects import Objects
 from transforms.once import KeyLocks, Once
+from transforms.shared_link import link_of
+from transforms.shared_place import Coordination, SharedPlace, State
 
 ANSWERS = "answers"
 """The folder of the record under a state folder."""
@@ -36,7 +42,7 @@ class AnswerBook:
         locks: keep other processes from calling for the same content meanwhile.
     """
 
-    def __init__(self, record: AnswerRecord, locks: KeyLocks) -> None:
+    def __init__(self, record: AnswerRecord, locks: KeyLocks | Claims) -> None:
         self.record = record
         self._locks = locks
         self._once: Once[Reply] = Once()
@@ -138,24 +144,45 @@ def _entry_of(key: bytes, reply: Reply) -> Entry | None:
     return None
 
 
-_lent: dict[tuple[Path, Path], tuple[AnswerBook, AnswerStore, KeyLocks, int]] = {}
+_lent: dict[tuple[State, Coordination], tuple[AnswerBook, AnswerStore, KeyLocks | Claims, int]] = {}
 _lending = threading.Lock()
 
 
-def borrowed_book(state: Path, coordination: Path) -> AnswerBook:
+def record_in(state: Path | str, *, looks_only: bool = False) -> AnswerStore:
+    """The record under a state folder, or under the address of a state in object storage.
+
+    Args:
+        state: where it lies.
+        looks_only: see `AnswerStore`.
+    """
+    files: LogFiles
+    if isinstance(state, Path):
+        files = LocalLogs(state / ANSWERS)
+    else:
+        files = ObjectLogs(Objects(f"{state}/{ANSWERS}"))
+    return AnswerStore(files, looks_only=looks_only)
+
+
+def _locks_of(coordination: Coordination) -> KeyLocks | Claims:
+    if isinstance(coordination, SharedPlace):
+        return Claims(link_of(coordination))
+    return KeyLocks(coordination / "keys")
+
+
+def borrowed_book(state: State, coordination: Coordination) -> AnswerBook:
     """The book of a run, the same for everybody in this process; see `give_back`.
 
     Args:
-        state: the folder that outlives the run.
-        coordination: the folder that the processes of the run share.
+        state: what outlives the run.
+        coordination: what the processes of the run share.
     """
     with _lending:
         name = (state, coordination)
         if name in _lent:
             book, store, locks, borrowers = _lent[name]
         else:
-            store = AnswerStore(LocalLogs(state / ANSWERS))
-            locks = KeyLocks(coordination / "keys")
+            store = record_in(state.uri if isinstance(state, SharedPlace) else state)
+            locks = _locks_of(coordination)
             book, borrowers = AnswerBook(store, locks), 0
         _lent[name] = (book, store, locks, borrowers + 1)
         return book

@@ -87,6 +87,7 @@ class AnswerStore:
         self._reading = threading.Lock()  # one thread at a time reads what others wrote
         self._lock = threading.Lock()  # guards what follows
         self._past_damage: dict[str, int] = {}
+        self._asked = self._answered = 0  # refreshes
         self._begin()
 
     def find(self, key: bytes) -> Answered | Refused | None:
@@ -139,9 +140,17 @@ class AnswerStore:
             OutputError: the record cannot be read.
             UsageError: a later version wrote it.
         """
+        with self._lock:
+            self._asked += 1
+            mine = self._asked
         with self._reading:
+            if self._answered >= mine:
+                return  # by one that began after this thread came
+            with self._lock:
+                answers = self._asked
             self._read_on()
             self._loaded = True
+            self._answered = answers
 
     def compact(self) -> None:
         """Merge small logs and drop what was outranked; see `answer_compaction`.

@@ -26,6 +26,7 @@ from transforms.limiter import Limiter
 from transforms.meter import Doing, Meter
 from transforms.reading import Reading
 from transforms.retry import Action, CallHistory, Decision, RetryPolicy, RetryQuota, charged, decide
+from transforms.shared_budget import SharedBudget
 from transforms.stopping import StopReason, StopSignal
 from transforms.watch import Watch
 
@@ -150,7 +151,7 @@ class Caller:
         policy: RetryPolicy,
         quota: RetryQuota,
         *,
-        budget: Budget | None = None,
+        budget: Budget | SharedBudget | None = None,
         meter: Meter | None = None,
         uniform: Callable[[], float] = random.random,
         clock_us: Callable[[], int] = now_us,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 from typing import Literal
 
 from transforms import formats
@@ -16,6 +15,7 @@ from transforms.known import Shaping
 from transforms.normalize import ChannelChoice
 from transforms.records import Mark, Recording
 from transforms.request import RequestParameters, answer_fingerprint
+from transforms.shared_place import Coordination, State
 from transforms.slips import did_you_mean
 from transforms.speech import DETECTORS
 
@@ -28,8 +28,8 @@ class CutSettings:
 
     Attributes:
         engines: which engine transcribes which language; its rate is the audio's.
-        coordination: the folder that the processes of the run share.
-        state: the folder of the record of paid answers; None to keep none.
+        coordination: what the processes of the run share.
+        state: where the record of paid answers lies; None to keep none.
         parameters: what the request says beside the audio; part of an answer's key.
         channels: "mix" all channels of a recording into one, or "split" them.
         voice_format: what segments are sent as; a named format with few bytes to
@@ -57,8 +57,8 @@ class CutSettings:
     """
 
     engines: EngineChoice
-    coordination: Path
-    state: Path | None = None
+    coordination: Coordination
+    state: State | None = None
     parameters: RequestParameters = field(default_factory=RequestParameters)
     channels: Literal["mix", "split"] = "mix"
     voice_format: str = "auto"

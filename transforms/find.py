@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
 import apache_beam as beam
 from apache_beam.pvalue import PBegin, PCollection
@@ -16,6 +15,7 @@ from transforms.listing import Sources, list_recordings
 from transforms.meter_files import borrowed_meter, give_back_meter
 from transforms.reading import Reading
 from transforms.records import Recording
+from transforms.shared_place import Coordination
 from transforms.stopping import StopReason, StopSignal
 
 LISTING_FAILED = "ListingFailed"
@@ -39,12 +39,12 @@ class FindRecordings(beam.PTransform):
     Args:
         sources: what to list; `check_sources` tells beforehand whether it can be.
         skipping: recordings that need no reading; None reads all.
-        coordination: the folder that the processes of the run share; None where nobody
+        coordination: what the processes of the run share; None where nobody
             watches.
     """
 
     def __init__(
-        self, sources: Sources, skipping: Skipping | None = None, coordination: Path | None = None
+        self, sources: Sources, skipping: Skipping | None = None, coordination: Coordination | None = None
     ) -> None:
         super().__init__()
         self._list = _ListRecordings(sources, skipping, coordination)
@@ -66,7 +66,9 @@ class _ListRecordings(beam.DoFn):
     hold bytes that are not UTF-8, which Beam's coders for text refuse.
     """
 
-    def __init__(self, sources: Sources, skipping: Skipping | None, coordination: Path | None) -> None:
+    def __init__(
+        self, sources: Sources, skipping: Skipping | None, coordination: Coordination | None
+    ) -> None:
         self._sources = sources
         self._skipping = skipping
         self._coordination = coordination

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from transforms.engines import EngineChoice
 from transforms.errors import RecordingError
+from transforms.objects import Objects
 from transforms.records import Mark, Recording
 
 _DIGEST_BYTES = 16
@@ -93,6 +94,19 @@ class Standing(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class SharedFile:
+    """A file of digests in object storage, where every host can read it.
+
+    Attributes:
+        uri: of the state.
+        name: relative to it.
+    """
+
+    uri: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Skipping:
     """What to leave out of a listing: recordings whose rows are in the dataset already.
 
@@ -102,8 +116,8 @@ class Skipping:
         shaping: the options of this run.
     """
 
-    done: Path
-    failing: Path
+    done: Path | SharedFile
+    failing: Path | SharedFile
     shaping: Shaping
 
     def open(self) -> Callable[[Recording], Standing]:
@@ -128,11 +142,17 @@ class Known:
     """A set of digests in a file, which takes 16 bytes for each and no time to open.
 
     Args:
-        path: a file that `write_known` wrote.
+        path: a file that `write_known` wrote, or a copy of it.
+
+    Raises:
+        OSError: it cannot be read.
     """
 
-    def __init__(self, path: Path) -> None:
-        pairs = np.fromfile(path, dtype=">u8").reshape(-1, 2)
+    def __init__(self, path: Path | SharedFile) -> None:
+        if isinstance(path, Path):
+            pairs = np.fromfile(path, dtype=">u8").reshape(-1, 2)
+        else:
+            pairs = np.frombuffer(Objects(path.uri).read(path.name), dtype=">u8").reshape(-1, 2)
         # In columns and in the machine's own order, or every search would convert them anew.
         self._high: NDArray[np.uint64] = pairs[:, 0].astype(np.uint64)
         self._low: NDArray[np.uint64] = pairs[:, 1].astype(np.uint64)

@@ -96,10 +96,10 @@ class HeldLease:
         """
         if self.is_lost():
             raise OutputError(
-                f"{self._objects.uri}/{LOCK}: the lease on this state was lost, since it could not be renewed "
-                f"for {self._times.safe_seconds:.0f} seconds, or another run has taken over. What was paid "
-                "for is kept; run the same command again when the storage can be reached and no other run is "
-                "at work."
+                f"{self._objects.uri}/{LOCK}: the lease on this state was lost, since it could not be "
+                f"renewed for {self._times.safe_seconds:.0f} seconds, or another run has taken over. What "
+                "was paid for is kept; run the same command again when the storage can be reached and no "
+                "other run is at work."
             )
 
     def release(self) -> None:

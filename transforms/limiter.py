@@ -43,7 +43,7 @@ class HostLimiter:
 
     Args:
         folder: an existing local folder, new for every run.
-        policy: the pace; the same in every process of the run.
+        policy: the pace; the same in every process of the run. Stays as an attribute.
         clock: seconds, monotonic and the same for all processes of the host
             (CLOCK_MONOTONIC is).
         sleep: waits for so many seconds.
@@ -57,7 +57,7 @@ class HostLimiter:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._policy = policy
+        self.policy = policy
         self._clock = clock
         self._sleep = sleep
         self._turn = FileLock(folder / "turn")
@@ -94,10 +94,10 @@ class HostLimiter:
     def _read(self, now: float) -> PaceState:
         packed = os.pread(self._state.fd, _STATE.size, 0)
         if len(packed) < _STATE.size:
-            return pace.begin(self._policy, now)
+            return pace.begin(self.policy, now)
         return PaceState(*_STATE.unpack(packed))
 
     def _change(self, step: Callable[[PacePolicy, PaceState, float], PaceState], now: float) -> None:
         with self._state:
-            after = step(self._policy, self._read(now), now)
+            after = step(self.policy, self._read(now), now)
             os.pwrite(self._state.fd, _STATE.pack(after.next_at, after.ceiling, after.refused_at), 0)

@@ -20,6 +20,7 @@ from typing import Any
 from transforms.meter import Meter
 from transforms.reading import MeterReading, as_fields, of_fields
 from transforms.records import Failure
+from transforms.shared_place import Coordination, host_folder
 
 _FOLDER = "progress"
 _FAILURES = "failures"
@@ -93,18 +94,19 @@ _lent: dict[Path, tuple[MeterFile, int]] = {}
 _lending = threading.Lock()
 
 
-def borrowed_meter(coordination: Path | None) -> MeterFile:
+def borrowed_meter(coordination: Coordination | None) -> MeterFile:
     """The meter of a run, the same for everybody in this process; see `give_back_meter`.
 
     Args:
-        coordination: the folder that the processes of the run share; None for a meter
-            that nobody watches.
+        coordination: what the processes of the run share; None for a meter that nobody
+            watches. Of another host than the command's nobody does.
     """
     if coordination is None:
         return MeterFile(None)
     with _lending:
-        lent, borrowers = _lent.get(coordination) or (MeterFile(coordination), 0)
-        _lent[coordination] = (lent, borrowers + 1)
+        folder = host_folder(coordination)
+        lent, borrowers = _lent.get(folder) or (MeterFile(folder), 0)
+        _lent[folder] = (lent, borrowers + 1)
         return lent
 
 

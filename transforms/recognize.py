@@ -13,7 +13,6 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import apache_beam as beam
@@ -35,6 +34,8 @@ from transforms.reading import Reading
 from transforms.records import Extent, Failure, Segment, Span, Stage, Utterance
 from transforms.request import RequestParameters
 from transforms.retry import RetryPolicy, RetryQuota
+from transforms.shared_budget import SharedBudget, open_budget
+from transforms.shared_place import Coordination, State
 from transforms.shared_quota import limiter_of
 from transforms.stopping import OUTPUT_FAILED, StopReason, StopSignal
 from transforms.transcript import Piece
@@ -53,7 +54,7 @@ class RecognizeSettings:
     """How segments are recognized.
 
     Attributes:
-        coordination: the folder that the processes of the run share.
+        coordination: what the processes of the run share.
         client: where and how calls are sent.
         parameters: what the request says beside the audio.
         pace: the quota of the account, shared by all workers of the host.
@@ -62,14 +63,14 @@ class RecognizeSettings:
         voice_format: what audio is sent as; "auto" chooses per segment.
         max_payload_bytes: the largest payload, before base64.
         concurrency: calls in flight at most, of each worker.
-        state: the folder of the record of paid answers and of the budget; None to
-            keep neither.
+        state: where the record of paid answers and the budget lie; None to keep neither.
+        chain: the name of the run and the unfinished ones that the budget counts together.
         max_calls: that may be billed, over this run and the killed ones it continues.
         ask_again: whether segments that were refused for good are called for again.
         include_audio: whether utterances carry the sound of their spans.
     """
 
-    coordination: Path
+    coordination: Coordination
     client: ClientSettings = field(default_factory=ClientSettings)
     parameters: RequestParameters = field(default_factory=RequestParameters)
     pace: PacePolicy = field(default_factory=lambda: PacePolicy(quota_per_second=25.0))
@@ -78,7 +79,8 @@ class RecognizeSettings:
     voice_format: str = "auto"
     max_payload_bytes: int = 600_000
     concurrency: int = 48
-    state: Path | None = None
+    state: State | None = None
+    chain: str = ""
     max_calls: int | None = None
     ask_again: bool = False
     include_audio: bool = False
@@ -111,10 +113,10 @@ class RecognizeFn(CrewFn[Segment, Settled]):
         self._client = SentenceClient(settings.client, EnvironmentCredentials())
         self._encoding = threading.BoundedSemaphore(os.cpu_count() or 1)
         self._book: AnswerBook | None = None
-        self._budget: Budget | None = None
+        self._budget: Budget | SharedBudget | None = None
         if settings.state is not None:
             self._book = borrowed_book(settings.state, settings.coordination)
-            self._budget = Budget(settings.state, settings.max_calls)
+            self._budget = open_budget(settings.state, settings.chain, settings.max_calls)
         self._caller = Caller(
             self._client,
             self._limiter,

@@ -20,6 +20,7 @@ from transforms.file_lock import FileLock
 from transforms.pace import PacePolicy
 from transforms.recognize import RecognizeSettings
 from transforms.request import ENDPOINT, RequestParameters, check
+from transforms.shared_place import Coordination
 from transforms.stopping import StopReason, prepared
 
 
@@ -39,8 +40,8 @@ class Run:
     recognition: RecognizeSettings
 
     @property
-    def coordination(self) -> Path:
-        """The folder that the processes of the run share, for `write.WriteRows`."""
+    def coordination(self) -> Coordination:
+        """What the processes of the run share, for `write.WriteRows`."""
         return self.recognition.coordination
 
 

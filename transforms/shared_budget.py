@@ -10,12 +10,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
+from transforms.budget import Budget
 from transforms.budget_blocks import LARGEST, Block, Count, count, decode_block, size_of_next
 from transforms.folders import OutputError, output_errors
 from transforms.lease import generation_of, lease_name
 from transforms.lease_holding import steady_seconds
 from transforms.objects import Objects
 from transforms.records import Mark
+from transforms.shared_link import link_of
+from transforms.shared_place import SharedPlace, State
 
 _HELD_SECONDS: Final = 4.0
 _PATIENCE_SECONDS: Final = 20.0
@@ -33,6 +36,7 @@ class SharedBudget:
         max_calls: how many may be billed; None for no limit. Stays as an attribute.
         clock: monotonic seconds.
         sleep: waits for so many seconds.
+        closing: told when it is closed.
     """
 
     def __init__(
@@ -43,7 +47,9 @@ class SharedBudget:
         *,
         clock: Callable[[], float] = steady_seconds,
         sleep: Callable[[float], None] = time.sleep,
+        closing: Callable[[], None] = lambda: None,
     ) -> None:
+        self._closing = closing
         self.max_calls = max_calls
         self._objects = objects
         self._folder = f"budget/{chain}"
@@ -91,11 +97,13 @@ class SharedBudget:
             return self._count().spent - self._left
 
     def settle(self, *, now: bool = False) -> None:
-        """Give back what was not needed for a while, for others to use.
+        """Give back what was not needed for a while, for others to use, if the store takes it."""
+        try:
+            self._settle(now=now)
+        except OutputError as error:
+            _log.warning("calls that were not made stay counted: %s", error)
 
-        Raises:
-            OutputError: it cannot be written.
-        """
+    def _settle(self, *, now: bool) -> None:
         with self._lock:
             if self._block is None or not (now or self._clock() - self._taken_at > _HELD_SECONDS):
                 return
@@ -110,10 +118,8 @@ class SharedBudget:
 
     def close(self) -> None:
         """Give back what was not needed."""
-        try:
-            self.settle(now=True)
-        except OutputError as error:
-            _log.warning("calls that were not made stay counted: %s", error)
+        self._closing()
+        self.settle(now=True)
 
     def fold(self) -> None:
         """Count all blocks as they are: nobody works with them any more.
@@ -188,3 +194,22 @@ class SharedBudget:
 
     def _name(self, place: int) -> str:
         return f"{self._folder}/{lease_name(place)}"
+
+
+def open_budget(state: State, chain: str, max_calls: int | None) -> Budget | SharedBudget:
+    """The budget that lies in a state.
+
+    Args:
+        state: a local folder, or object storage.
+        chain: the name of the runs that are counted together, where the state is shared.
+        max_calls: how many may be billed; None for no limit.
+
+    Raises:
+        OSError: the store cannot be reached.
+    """
+    if not isinstance(state, SharedPlace):
+        return Budget(state, max_calls)
+    link = link_of(state)
+    budget = SharedBudget(link.objects, chain, max_calls, closing=lambda: link.forget(budget.settle))
+    link.do_often(budget.settle)
+    return budget

@@ -54,7 +54,7 @@ class SharedLink:
         self.objects = objects
         self.place = place
         self.worker = f"{host}-{secrets.token_hex(8)}"
-        self._host = host
+        self.host = host
         self._times = place.times
         self._signs = f"{place.running}/signs"
         self._clock = clock
@@ -62,6 +62,7 @@ class SharedLink:
         self._others: dict[str, Unchanged] = {}
         self._stepping = threading.Lock()
         self._calls = False
+        self._acts: list[Callable[[], None]] = []
         self._wake = threading.Event()
         self._said = threading.Event()
         self._beats = 0
@@ -101,7 +102,7 @@ class SharedLink:
     def hosts(self) -> set[str]:
         """The hosts on which somebody lives, this one among them."""
         with self._lock:
-            return {worker.rpartition("-")[0] for worker in self._living} | {self._host}
+            return {worker.rpartition("-")[0] for worker in self._living} | {self.host}
 
     def unchanged_seconds(self, worker: str) -> float:
         """For how long a worker has been seen not to say that it lives; without end if it is not there."""
@@ -114,6 +115,14 @@ class SharedLink:
         with self._lock:
             return self._looked_at
 
+    def do_often(self, act: Callable[[], None]) -> None:
+        """Do something each time this process has looked around; it must not raise."""
+        self._acts.append(act)
+
+    def forget(self, act: Callable[[], None]) -> None:
+        """Do it no more."""
+        self._acts.remove(act)
+
     def run(self) -> None:
         """Say and look until the run is over."""
         while not self._is_over():
@@ -121,6 +130,8 @@ class SharedLink:
                 self.step()
             except OSError as error:
                 _log.warning("the state cannot be reached: %s", error)
+            for act in tuple(self._acts):
+                act()
             self._wake.wait(self._times.look_seconds)
             self._wake.clear()
 
@@ -199,7 +210,7 @@ class SharedLink:
                 worker: seconds for worker, seconds in unchanged.items() if seconds < self._times.seconds
             }
             hosts = {worker.rpartition("-")[0] for worker in self._living}
-            self._membership = self._membership.looked(began, self._said_at, alone=hosts <= {self._host})
+            self._membership = self._membership.looked(began, self._said_at, alone=hosts <= {self.host})
 
     def _lease_reason(self, newest: int, now: float, marks: dict[str, Mark]) -> Reason | None:
         """Why the run may not go on, by its lease."""

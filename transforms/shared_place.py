@@ -17,14 +17,12 @@ class SharedPlace:
     Attributes:
         uri: of the state.
         run_id: the run; what its processes share for its time lies under this name.
-        chain: the name of the run and of the unfinished ones that it continues.
         generation: of the lease that the run holds.
         lease_seconds: after which others may take it over.
     """
 
     uri: str
     run_id: str
-    chain: str
     generation: int
     lease_seconds: float = LEASE_SECONDS
 
@@ -41,6 +39,9 @@ class SharedPlace:
 
 Coordination = Path | SharedPlace
 """What the processes of a run share."""
+
+State = Path | SharedPlace
+"""What outlives a run: a local folder, or object storage."""
 
 
 def host_folder(coordination: Coordination) -> Path:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from transforms.errors import BeamscribeError, UsageError
 from transforms.limiter import HostLimiter, Limiter
 from transforms.pace import PacePolicy
+from transforms.shared_link import link_of
+from transforms.shared_pace import SharedPace
+from transforms.shared_place import Coordination, SharedPlace, host_folder
 
 if TYPE_CHECKING:
     import redis
@@ -45,12 +47,16 @@ def quota_url_problem(url: str) -> str | None:
 
 
 def limiter_of(
-    folder: Path, policy: PacePolicy, url: str | None, environment: Mapping[str, str] = os.environ
+    coordination: Coordination,
+    policy: PacePolicy,
+    url: str | None,
+    environment: Mapping[str, str] = os.environ,
 ) -> Limiter:
     """The limiter of a run.
 
     Args:
-        folder: what the processes of the run share, for a pace of this host's own.
+        coordination: what the processes of the run share, for a pace of this host's own, or a share
+            of one where other hosts may be at work on the same run.
         policy: the pace.
         url: of a Redis server, for a pace that all runs which name it share.
         environment: holds the password.
@@ -59,7 +65,10 @@ def limiter_of(
         UsageError: the client of Redis is not installed.
     """
     if url is None:
-        return HostLimiter(folder, policy)
+        limiter = HostLimiter(host_folder(coordination), policy)
+        if isinstance(coordination, SharedPlace):
+            return SharedPace(limiter, link_of(coordination))
+        return limiter
     client = _client(url, environment)
     from transforms.redis_limiter import RedisLimiter
 

@@ -1,9 +1,9 @@
 """The reason to stop, seen by every process of a run.
 
 Whoever finds that every further call would fail (or is told to stop) writes the
-reason once, as a file of the run's coordination folder; everybody looks there
-before the next call. A DoFn does not raise for it: a runner would repeat the
-bundle and pay again.
+reason once, as a file of the run's coordination folder, and where the state is shared
+as an object too; everybody looks there before the next call. A DoFn does not raise for it: a
+runner would repeat the bundle and pay again.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from transforms.file_lock import FileLock
+from transforms.shared_link import LAUNCHER_GONE, close_link, link_of
+from transforms.shared_place import Coordination, SharedPlace, host_folder
 
 OUTPUT_FAILED = "OutputFailed"
 """The code of the reason when what is paid for cannot be written."""
@@ -42,13 +44,13 @@ class StopReason:
 
 
 @contextmanager
-def prepared(folder: Path) -> Iterator[StopSignal]:
-    """The signal of a run that begins, in an existing folder; forgotten when it ends.
+def prepared(coordination: Coordination) -> Iterator[StopSignal]:
+    """The signal of a run that begins; forgotten when it ends.
 
     Raises:
-        OSError: the folder cannot be written.
+        OSError: what the processes of the run share cannot be written.
     """
-    stop = StopSignal(folder)
+    stop = StopSignal(coordination)
     stop.prepare()
     alive = stop.watch_over()
     try:
@@ -56,22 +58,30 @@ def prepared(folder: Path) -> Iterator[StopSignal]:
     finally:
         stop.close()
         alive.close()
+        if isinstance(coordination, SharedPlace):
+            close_link(coordination)
 
 
 class StopSignal:
     """Raised once, for the whole run; the first reason stays.
 
     Args:
-        folder: an existing local folder, the same for all processes of the run.
+        coordination: what all processes of the run share: an existing local folder, or a state in
+            object storage.
+
+    Raises:
+        OSError: it cannot be reached.
     """
 
     def __init__(
         self,
-        folder: Path,
+        coordination: Coordination,
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        folder = host_folder(coordination)
+        self._link = link_of(coordination) if isinstance(coordination, SharedPlace) else None
         self._path = folder / "stop.json"
         self._spare = folder / "stop.spare"
         self._alive = folder / "alive"
@@ -97,11 +107,13 @@ class StopSignal:
         """
         _reasons.setdefault(self._path, reason)
         own = self._spare.with_name(f"stop.{os.getpid()}.{id(reason)}")
+        short = StopReason(reason.code, reason.message[: _SPARE_BYTES // 8])
+        if self._link is not None:
+            self._link.stop((short.code, short.message))
         with suppress(OSError):
             if not self._spare.exists() and not self._path.exists():
                 self.prepare()
             self._spare.rename(own)  # one process gets it, and its reason is the first
-            short = StopReason(reason.code, reason.message[: _SPARE_BYTES // 8])
             with own.open("r+b") as file:
                 file.write(json.dumps(asdict(short)).encode().ljust(_SPARE_BYTES))
             own.rename(self._path)
@@ -113,8 +125,10 @@ class StopSignal:
             known = StopReason(**json.loads(self._path.read_text(encoding="utf-8")))
             _reasons[self._path] = known
         if known is None and self._launcher_is_gone():
-            known = StopReason("LauncherGone", "the process that started the run has ended")
+            known = StopReason(LAUNCHER_GONE, "the process that started the run has ended")
             _reasons[self._path] = known
+        if known is None and self._link is not None and (found := self._link.reason()) is not None:
+            known = _reasons[self._path] = StopReason(*found)
         return known
 
     def watch_over(self) -> FileLock:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
@@ -14,6 +13,7 @@ from transforms.parts import PartWriter, Rolling
 from transforms.records import Failure, Transcript, Utterance
 from transforms.rows import failure_row, segment_row, transcript_row
 from transforms.schemas import Table
+from transforms.shared_place import Coordination
 from transforms.stopping import OUTPUT_FAILED, StopReason, StopSignal
 from transforms.typed import TypedTransform
 
@@ -36,7 +36,7 @@ class WriteRows(TypedTransform):
         table: the table that the records belong to.
         output: OUTPUT: a local path or a URI.
         run_id: the run, as rows and part names tell it.
-        coordination: the folder that the processes of the run share; None where nobody is
+        coordination: what the processes of the run share; None where nobody is
             called.
         rolling: how much is buffered at most, for each writer.
     """
@@ -48,7 +48,7 @@ class WriteRows(TypedTransform):
         table: Table,
         output: str,
         run_id: str,
-        coordination: Path | None = None,
+        coordination: Coordination | None = None,
         rolling: Rolling | None = None,
     ) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ class WriteRows(TypedTransform):
 
 class _WriteParts(beam.DoFn):
     def __init__(
-        self, table: Table, output: str, run_id: str, coordination: Path | None, rolling: Rolling
+        self, table: Table, output: str, run_id: str, coordination: Coordination | None, rolling: Rolling
     ) -> None:
         self._table = table
         self._output = output

@@ -188,7 +188,9 @@ class BudgetMachine(RuleBasedStateMachine):
     def new(self) -> SharedBudget:
         return budget_of(self.bucket, self.limit, self.clock)
 
-    @rule(worker=st.integers(0, WORKERS - 1), times=st.integers(1, 9), seconds=st.sampled_from([0.0, 1.0, 5.0]))
+    @rule(
+        worker=st.integers(0, WORKERS - 1), times=st.integers(1, 9), seconds=st.sampled_from([0.0, 1.0, 5.0])
+    )
     def call(self, worker: int, times: int, seconds: float) -> None:
         for _ in range(times):
             self.calls += self.workers[worker].reserve()
