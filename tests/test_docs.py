@@ -44,6 +44,7 @@ from pipeline.service.settings import TEST_SECRET_ID, TEST_SECRET_KEY, ServiceSe
 from pipeline.state import STATE_FOLDER
 from pipeline.timeline import Timeline
 from transforms import codes
+from transforms.objects import Objects
 from transforms.parts import create_dataset
 from transforms.reading import NOW, NUMBERS, Reading
 from transforms.schemas import Table, columns_markdown, schema_of
@@ -75,7 +76,7 @@ RECORDINGS = {
 class Block:
     """A fenced block; ``notes`` follow its language: ``account``, ``exit=3``, or a file's name.
 
-    What needs a ``cluster`` is parsed only.
+    What needs a ``cluster`` is parsed only; what needs a ``store`` gets one on this machine.
     """
 
     page: str
@@ -160,7 +161,13 @@ def desk(written_desk: Desk, local_credentials: None, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("block", blocks("sh"))
-def test_the_commands_work(block: Block, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_commands_work(
+    block: Block, desk: Desk, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    if "store" in block.notes:
+        request.getfixturevalue("s3")
+        recording = ROOT / "tests" / "recordings" / "letter_16k.wav"
+        Objects("s3://recordings/2026/03").put("letter.wav", recording.read_bytes())
     if not {"account", "cluster"} & set(block.notes):  # then the keys are those that the block exports
         monkeypatch.delenv("TENCENTCLOUD_SECRET_ID")
         monkeypatch.delenv("TENCENTCLOUD_SECRET_KEY")

@@ -34,14 +34,19 @@ class ObjectFolder:
             objects.put(probe, b"")
             objects.remove(probe)
         except (PermissionError, FileNotFoundError) as error:
-            raise not_writable(self.uri, error.strerror) from error
+            raise not_writable(
+                self.uri, (error.strerror or "").removeprefix(f"{self.uri}/{probe}: ")
+            ) from error
         except OSError as error:
             raise output_error("write", self.uri, error) from error
 
     def names(self) -> list[str]:
         """See `Folder.names`."""
         with output_errors("list", self.uri):
-            return [name for name in Objects(self.uri).names() if not name.startswith(".")]
+            try:
+                return [name for name in Objects(self.uri).names() if not name.startswith(".")]
+            except FileNotFoundError:  # there is not even the bucket, as `prepare` tells
+                return []
 
     def put(self, name: str, data: bytes) -> None:
         """See `Folder.put`."""

@@ -37,8 +37,9 @@ def output_error(verb: str, target: Path | str, error: OSError) -> OutputError:
         advice = "The folder may not be written to (any more): mend its rights or its mount"
     else:
         advice = "The storage seems to fail: see whether it can be reached"
+    reason = str(error.strerror or error).removeprefix(f"{target}: ")  # stores name it too
     return OutputError(
-        f"{target}: cannot {verb} it ({error.strerror or error}). {advice}, then run the same command again; "
+        f"{target}: cannot {verb} it ({reason}). {advice}, then run the same command again; "
         f"what was written before is kept."
     )
 
