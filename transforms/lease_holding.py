@@ -154,9 +154,12 @@ def take(
                 continue  # it was cleared away meanwhile
             held = (decode_lease(objects.read(name)) or _UNKNOWN) if newest else None
             began = clock()
+            is_known = watched == newest
+            if not is_known:
+                unchanged, watched = Unchanged(), newest
             seconds = unchanged.seconds(mark, began)
             if held is not None and not held.released:
-                if watched == newest and seconds == 0.0:
+                if is_known and seconds == 0.0:
                     raise UsageError(
                         f"Another run is writing to this output: {held.holder}. Wait for it, or stop it."
                     )
@@ -169,7 +172,7 @@ def take(
                             objects.uri,
                             held.seconds,
                         )
-                    watched, told = newest, True
+                    told = True
                     sleep(LeaseTimes(held.seconds).look_seconds)
                     continue
             mine = newest + 1

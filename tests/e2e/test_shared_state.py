@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.shared_state import shared_budget_spent
 from tests.e2e.command import beamscribe, ended, settings, start_apart
 from tests.e2e.sounds import chatter, heard, some_wavs, write_wav
 from tests.object_server import BUCKET, fault_proxy
@@ -127,8 +128,7 @@ def test_the_budget_is_an_exact_wall_over_runs(serve):
         run = beamscribe(*command(service, budget__max_calls=wall))
         assert run.code == 4, run.stderr
         assert service.stats().billed == wall
-        status = json.loads(beamscribe("status", OUTPUT, "--json").stdout)
-        assert status["spending"]["budget_spent"] == wall
+        assert shared_budget_spent(f"{OUTPUT}/.beamscribe") == wall
     assert beamscribe(*command(service, budget__max_calls=30)).code == 0
     assert service.stats().billed == 30
 
