@@ -34,9 +34,8 @@ class ObjectFolder:
             objects.put(probe, b"")
             objects.remove(probe)
         except (PermissionError, FileNotFoundError) as error:
-            raise not_writable(
-                self.uri, (error.strerror or "").removeprefix(f"{self.uri}/{probe}: ")
-            ) from error
+            reason = str(error.strerror).removeprefix(f"{self._join(probe)}: ")
+            raise not_writable(self.uri, reason) from error
         except OSError as error:
             raise output_error("write", self.uri, error) from error
 

@@ -115,7 +115,7 @@ def test_every_command_reads_a_dataset_in_object_storage(serve, tmp_path):
     assert (status.code, "finished" in status.stdout or "3" in status.stdout) == (0, True), status.stderr
     report = beamscribe("report", OUTPUT, "--to", tmp_path / "report.html")
     assert report.code == 0, report.stderr
-    assert "002 a#b.wav" in (tmp_path / "report.html").read_text("utf-8")
+    assert "data set/out" in (tmp_path / "report.html").read_text("utf-8")
     in_store = beamscribe("report", OUTPUT, "--to", f"{STORE}/reports/report.html")
     assert in_store.code == 0, in_store.stderr
     assert Objects(f"{STORE}/reports").mark("report.html") is not None
@@ -179,9 +179,8 @@ def test_what_is_wrong_with_a_store_is_told_before_anything_is_called(s3, serve,
         some_wavs(Path("local"), 1)
         for source, code in ((f"{STORE}/in", 2), ("local", 4)):
             ran = beamscribe(*command(service, source=source))
-            assert (ran.code, "Check the credentials and their rights" in ran.stderr) == (code, True), (
-                ran.stderr
-            )
+            assert ran.code == code, ran.stderr
+            assert "Check the credentials and their rights" in ran.stderr
             assert CREDENTIALS["AWS_ACCESS_KEY_ID"] not in ran.stderr
     assert service.stats().calls == 0
 
