@@ -161,6 +161,7 @@ class FaultProxy:
         refused_as: the status of a create where there is one already.
         requests: all of them, as ``METHOD path?query``.
         met: how often each fault was.
+        signed_by: the keys that requests were signed with.
     """
 
     target: str
@@ -172,6 +173,7 @@ class FaultProxy:
     url: str = ""
     requests: list[str] = field(default_factory=list)
     met: Counter[str] = field(default_factory=Counter)
+    signed_by: set[str] = field(default_factory=set)
     _counted: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -229,6 +231,8 @@ def _handler(proxy: FaultProxy) -> type[BaseHTTPRequestHandler]:
         def handle_any(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             fault = proxy.next_fault(self.command, self.path)
+            authorization = self.headers.get("Authorization", "none")
+            proxy.signed_by.add(authorization.partition("Credential=")[2].partition("/")[0] or authorization)
             if fault in ("500", "503"):
                 self.answer(int(fault), {}, b"<Error><Code>SlowDown</Code></Error>")
             elif fault == "403":

@@ -29,8 +29,8 @@ class ObjectFolder:
     def prepare(self) -> None:
         """See `Folder.prepare`."""
         probe = f".beamscribe-{uuid.uuid4().hex}.tmp"
-        objects = Objects(self.uri)
         try:
+            objects = Objects(self.uri)
             objects.put(probe, b"")
             objects.remove(probe)
         except (PermissionError, FileNotFoundError) as error:

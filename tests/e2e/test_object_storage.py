@@ -142,6 +142,21 @@ def test_every_command_reads_a_dataset_in_object_storage(serve, tmp_path):
         assert secret not in json.dumps(records())
 
 
+def test_recordings_and_dataset_on_googles_storage(gcs, serve, tmp_path):
+    stored(3)
+    service = serve()
+    output = f"{gcs}/data set/out"
+    for _ in range(2):
+        run = beamscribe(
+            "run", f"--input={gcs}/in/**/*.wav", f"--output={output}",
+            *settings(service, output__state="state"),
+        )  # fmt: skip
+        assert run.code == 0, run.stderr
+    assert service.stats().billed == 3
+    assert {row["audio_uri"][:15] for row in rows("transcripts")} == {"gs://recordings"}
+    assert beamscribe("status", output).code == 0
+
+
 def test_manifests_in_object_storage_name_what_lies_beside_them(serve):
     stored(2, "lists/sounds")
     rows_of = "audio,id\nsounds/0/000 a#b.wav,one\nsounds/1/001 a#b.wav,two\nsounds/none.wav,three\n"
