@@ -10,7 +10,7 @@ COPY transforms /opt/beamscribe/transforms
 COPY pipeline /opt/beamscribe/pipeline
 COPY configs /opt/beamscribe/configs
 # No decoder, compiler or system package: the wheels have all of it.
-RUN pip install --no-cache-dir --prefer-binary '/opt/beamscribe[redis]' \
+RUN pip install --no-cache-dir --prefer-binary '/opt/beamscribe[objects,redis]' \
     && rm -r /opt/beamscribe \
     && python -c 'import pipeline.job'
 

@@ -11,6 +11,7 @@ an answer that is lost after the server has done what it was asked to.
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import logging
 import os
@@ -52,11 +53,19 @@ class ObjectServer:
 
     def fill(self, keys: Iterable[str], body: str = "x", bucket: str = BUCKET) -> None:
         """Put many objects at once, past the network."""
+        self._tell(bucket, list(keys), body)
+
+    def bucket(self, name: str = BUCKET) -> str:
+        """Make an empty bucket, in place of one that is there; returns its URI."""
+        self._tell(name)
+        return f"s3://{name}"
+
+    def _tell(self, *words: object) -> None:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        self.process.stdin.write(json.dumps([bucket, list(keys), body]) + "\n")
+        self.process.stdin.write(json.dumps(words) + "\n")
         self.process.stdin.flush()
-        assert self.process.stdout.readline() == "filled\n"
+        assert self.process.stdout.readline() == "done\n"
 
     def environment(self, url: str | None = None) -> dict[str, str]:
         """The variables by which a store finds the server, or a proxy before it, and nothing else."""
@@ -80,17 +89,6 @@ class ObjectServer:
             region_name="us-east-1",
         )
 
-    def bucket(self, name: str = BUCKET) -> str:
-        """Make an empty bucket; returns its URI."""
-        client = self.client()
-        with contextlib.suppress(client.exceptions.NoSuchBucket):
-            for page in client.get_paginator("list_objects_v2").paginate(Bucket=name):
-                for each in page.get("Contents", ()):
-                    client.delete_object(Bucket=name, Key=each["Key"])
-            return f"s3://{name}"
-        client.create_bucket(Bucket=name)
-        return f"s3://{name}"
-
 
 @contextmanager
 def object_server() -> Iterator[ObjectServer]:
@@ -113,19 +111,39 @@ def object_server() -> Iterator[ObjectServer]:
 def _serve() -> None:
     """Serve until standard input ends, which it does when the parent dies as well."""
     from moto.core import DEFAULT_ACCOUNT_ID
+    from moto.moto_server.werkzeug_app import (
+        DomainDispatcherApplication,
+        MotoRequestHandler,
+        create_backend_app,
+    )
     from moto.s3.models import s3_backends
-    from moto.server import ThreadedMotoServer
+    from werkzeug.serving import make_server
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    print(f"http://{host}:{port}", flush=True)
+    moto = DomainDispatcherApplication(create_backend_app)
+    turn = threading.Lock()
+
+    def one_at_a_time(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        """Of two creates at once one is refused: moto itself looks first and puts later."""
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(length))
+        with turn:
+            return list(moto(environ, start_response))
+
+    server = make_server("127.0.0.1", 0, one_at_a_time, threaded=True, request_handler=MotoRequestHandler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    print(f"http://127.0.0.1:{server.server_port}", flush=True)
+    backend = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
     for line in sys.stdin:
-        bucket, keys, body = json.loads(line)
-        for key in keys:
-            s3_backends[DEFAULT_ACCOUNT_ID]["aws"].put_object(bucket, key, body.encode())
-        print("filled", flush=True)
+        bucket, *content = json.loads(line)
+        if content:
+            for key in content[0]:
+                backend.put_object(bucket, key, content[1].encode())
+        elif bucket in backend.buckets:
+            backend.buckets[bucket].keys.clear()
+        else:
+            backend.create_bucket(bucket, "us-east-1")
+        print("done", flush=True)
     os._exit(0)
 
 
@@ -143,6 +161,7 @@ class FaultProxy:
         refused_as: the status of a create where there is one already.
         requests: all of them, as ``METHOD path?query``.
         met: how often each fault was.
+        signed_by: the keys that requests were signed with.
     """
 
     target: str
@@ -154,6 +173,7 @@ class FaultProxy:
     url: str = ""
     requests: list[str] = field(default_factory=list)
     met: Counter[str] = field(default_factory=Counter)
+    signed_by: set[str] = field(default_factory=set)
     _counted: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -211,6 +231,8 @@ def _handler(proxy: FaultProxy) -> type[BaseHTTPRequestHandler]:
         def handle_any(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             fault = proxy.next_fault(self.command, self.path)
+            authorization = self.headers.get("Authorization", "none")
+            proxy.signed_by.add(authorization.partition("Credential=")[2].partition("/")[0] or authorization)
             if fault in ("500", "503"):
                 self.answer(int(fault), {}, b"<Error><Code>SlowDown</Code></Error>")
             elif fault == "403":

@@ -18,7 +18,7 @@ from typing import Protocol
 
 from transforms import codes
 from transforms.answer import Answer, ServiceError
-from transforms.budget import BUDGET_REACHED, Budget
+from transforms.budget import BUDGET_REACHED
 from transforms.client import PreparedCall
 from transforms.codes import Verdict
 from transforms.errors import MissingCredentialsError
@@ -26,7 +26,7 @@ from transforms.limiter import Limiter
 from transforms.meter import Doing, Meter
 from transforms.reading import Reading
 from transforms.retry import Action, CallHistory, Decision, RetryPolicy, RetryQuota, charged, decide
-from transforms.shared_budget import SharedBudget
+from transforms.shared_budget import CallBudget
 from transforms.stopping import StopReason, StopSignal
 from transforms.watch import Watch
 
@@ -151,7 +151,7 @@ class Caller:
         policy: RetryPolicy,
         quota: RetryQuota,
         *,
-        budget: Budget | SharedBudget | None = None,
+        budget: CallBudget | None = None,
         meter: Meter | None = None,
         uniform: Callable[[], float] = random.random,
         clock_us: Callable[[], int] = now_us,

@@ -29,14 +29,13 @@ class ObjectFolder:
     def prepare(self) -> None:
         """See `Folder.prepare`."""
         probe = f".beamscribe-{uuid.uuid4().hex}.tmp"
-        objects = Objects(self.uri)
         try:
+            objects = Objects(self.uri)
             objects.put(probe, b"")
             objects.remove(probe)
         except (PermissionError, FileNotFoundError) as error:
-            raise not_writable(
-                self.uri, (error.strerror or "").removeprefix(f"{self.uri}/{probe}: ")
-            ) from error
+            reason = str(error.strerror).removeprefix(f"{self._join(probe)}: ")
+            raise not_writable(self.uri, reason) from error
         except OSError as error:
             raise output_error("write", self.uri, error) from error
 

@@ -90,6 +90,7 @@ def open_store(
 
     Raises:
         UsageError: `obstore` is not installed.
+        PermissionError: there are no credentials.
     """
     try:
         from obstore.store import GCSStore, S3Store
@@ -118,7 +119,11 @@ def open_store(
 
 
 def _boto3_credentials() -> Any:
-    """Amazon's own chain: variables, profiles, single sign-on, roles; None to take obstore's."""
+    """Amazon's own chain: variables, profiles, single sign-on, roles; None to take obstore's.
+
+    Raises:
+        PermissionError: there are none. `obstore` looks nowhere else, and asks long for machines' roles.
+    """
     if os.environ.get("AWS_SKIP_SIGNATURE"):
         return None
     try:
@@ -127,8 +132,12 @@ def _boto3_credentials() -> Any:
         return None
     try:
         return Boto3CredentialProvider()
-    except ValueError:  # it found none
-        return None
+    except ValueError as error:
+        raise PermissionError(
+            errno.EACCES,
+            "no credentials for S3 were found. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or a profile "
+            "(AWS_PROFILE); for a public bucket AWS_SKIP_SIGNATURE=true",
+        ) from error
 
 
 def is_broken(error: Exception) -> bool:
@@ -152,7 +161,10 @@ def told(uri: str, error: Exception) -> OSError:
     said = ": ".join(filter(None, code.groups())) if code else ""
     said = f" ({'; '.join(filter(None, (status, said)))})" if status or said else ""
     if "169.254." in text or "metadata.google" in text:
-        return PermissionError(errno.EACCES, f"{uri}: no credentials were found for this store")
+        return PermissionError(
+            errno.EACCES,
+            f"{uri}: no credentials were found for this store. Set the variables of its own tools",
+        )
     if isinstance(error, (PermissionDeniedError, UnauthenticatedError)) or status[:3] in ("401", "403"):
         return PermissionError(
             errno.EACCES, f"{uri}: the store refuses it{said}. Check the credentials and their rights"

@@ -75,6 +75,7 @@ class Objects:
 
     Raises:
         UsageError: `obstore` is not installed, or the address is none of these.
+        PermissionError: there are no credentials for the store.
     """
 
     def __init__(

@@ -116,10 +116,14 @@ class _Files:
     def covers(self, location: bytes) -> bool:
         """See `Pattern`."""
         top = locate(self.top).rstrip(b"/") + b"/"
-        names = tuple(os.fsdecode(location.removeprefix(top)).split("/"))
-        if not location.startswith(top) or any(location.startswith(each + b"/") for each in self.closed):
+        if location in self.closed or not location.startswith(top):
             return location in self.closed
-        return location in self.closed or (self._fits(names) and not _is_in_itself(self.top, names))
+        names = tuple(os.fsdecode(location.removeprefix(top)).split("/"))
+        # What the walk never came to, or cannot be a file, was not given out, whatever its name.
+        inside_closed = any(location.startswith(each + b"/") for each in self.closed)
+        return self._fits(names) and not (
+            inside_closed or os.path.isdir(location) or _is_in_itself(self.top, names)  # noqa: PTH112
+        )
 
     def _fits(self, names: tuple[str, ...]) -> bool:
         return self.glob.fits(names) if self.glob else is_media(names)

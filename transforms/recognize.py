@@ -20,7 +20,6 @@ import apache_beam as beam
 from transforms import formats, request
 from transforms.answer_book import AnswerBook, borrowed_book, give_back
 from transforms.beam_counts import count
-from transforms.budget import Budget
 from transforms.calling import Caller, Ending, Reply, Tally
 from transforms.client import ClientSettings, PreparedCall, SentenceClient
 from transforms.credentials import EnvironmentCredentials
@@ -34,7 +33,7 @@ from transforms.reading import Reading
 from transforms.records import Extent, Failure, Segment, Span, Stage, Utterance
 from transforms.request import RequestParameters
 from transforms.retry import RetryPolicy, RetryQuota
-from transforms.shared_budget import SharedBudget, open_budget
+from transforms.shared_budget import CallBudget, open_budget
 from transforms.shared_place import Coordination, State
 from transforms.shared_quota import limiter_of
 from transforms.stopping import OUTPUT_FAILED, StopReason, StopSignal
@@ -113,7 +112,7 @@ class RecognizeFn(CrewFn[Segment, Settled]):
         self._client = SentenceClient(settings.client, EnvironmentCredentials())
         self._encoding = threading.BoundedSemaphore(os.cpu_count() or 1)
         self._book: AnswerBook | None = None
-        self._budget: Budget | SharedBudget | None = None
+        self._budget: CallBudget | None = None
         if settings.state is not None:
             self._book = borrowed_book(settings.state, settings.coordination)
             self._budget = open_budget(settings.state, settings.chain, settings.max_calls)

@@ -196,7 +196,11 @@ class SharedBudget:
         return f"{self._folder}/{lease_name(place)}"
 
 
-def open_budget(state: State, chain: str, max_calls: int | None) -> Budget | SharedBudget:
+CallBudget = Budget | SharedBudget
+"""What counts calls, wherever it lies."""
+
+
+def open_budget(state: State, chain: str, max_calls: int | None) -> CallBudget:
     """The budget that lies in a state.
 
     Args:

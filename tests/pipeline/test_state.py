@@ -18,6 +18,7 @@ from pipeline.state import (
     lock_folder,
     prove_writable,
     state_folder,
+    state_place,
     unfinished_chain,
 )
 from tests.transforms.answer_samples import answered, key
@@ -38,9 +39,19 @@ def test_the_state_lies_hidden_in_the_output_unless_configured(tmp_path):
     assert state_folder("gs://bucket/out", other) == Path(other)
 
 
+def test_a_state_may_lie_in_object_storage_and_outputs_there_have_it_inside(tmp_path):
+    assert state_place("s3://bucket/out/", None) == "s3://bucket/out/.beamscribe"
+    assert state_place("hdfs://host/out", "gs://bucket/state/") == "gs://bucket/state"
+    output = str(tmp_path / "out")
+    lock_folder(output, "s3://bucket/state")
+    assert found_state(output, "s3://bucket/state") == "s3://bucket/state"
+    with pytest.raises(UsageError, match="are recorded in s3://bucket/state, not in"):
+        lock_folder(output, tmp_path)
+
+
 def test_an_output_elsewhere_needs_a_configured_state():
     with pytest.raises(UsageError, match=r"output\.state"):
-        state_folder("gs://bucket/out", None)
+        state_folder("hdfs://host/out", None)
 
 
 def test_a_state_that_cannot_be_made_is_told(tmp_path):
@@ -169,4 +180,4 @@ def test_who_only_looks_finds_the_state_and_makes_nothing(tmp_path):
     with pytest.raises(UsageError, match="are recorded in"):
         found_state(str(output), str(tmp_path / "elsewhere"))
     with pytest.raises(UsageError, match=r"output\.state"):
-        found_state("gs://bucket/out", None)
+        found_state("hdfs://host/out", None)

@@ -30,7 +30,7 @@ def test_put_list_open_remove(folder, s3):
     folder.remove("b")
     folder.remove("b")
     assert folder.names() == ["a"]
-    with pytest.raises(OutputError, match="nothing.parquet: cannot read it"):
+    with pytest.raises(OutputError, match=r"nothing\.parquet: cannot read it"):
         folder.open("nothing.parquet")
 
 
@@ -50,9 +50,7 @@ def test_a_file_that_is_written_bit_by_bit_appears_whole_or_not_at_all(folder, b
 def test_a_bucket_that_is_not_there_is_empty_and_cannot_be_written_to(s3):
     folder = ObjectFolder("s3://no-such-bucket/out")
     assert folder.names() == []
-    with pytest.raises(
-        UsageError, match=r"cannot be written to \(there is no such object or bucket .*NoSuchBucket"
-    ):
+    with pytest.raises(UsageError, match=r"cannot be written to \(there is no such .*NoSuchBucket"):
         folder.prepare()
     with pytest.raises(OutputError, match="s3://no-such-bucket/out/part: cannot write it"):
         folder.put("part", b"")
@@ -62,7 +60,7 @@ def test_who_may_not_write_is_told_so(s3, monkeypatch):
     with fault_proxy(s3.url, every=1, faults=("403",)) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
         folder = ObjectFolder(f"s3://{BUCKET}/out")
-        with pytest.raises(UsageError, match="the store refuses it .403"):
+        with pytest.raises(UsageError, match=r"the store refuses it \(403"):
             folder.prepare()
         with pytest.raises(OutputError, match="mend its rights"):
             folder.put("part", b"")

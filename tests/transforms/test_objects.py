@@ -306,3 +306,27 @@ def test_without_the_library_the_extra_is_named(monkeypatch):
     open_store.cache_clear()
     with pytest.raises(UsageError, match=r"beamscribe\[objects\]"):
         Objects("s3://bucket/a")
+
+
+def test_keys_are_found_where_tools_of_amazon_find_them(s3, monkeypatch, tmp_path):
+    for name in CREDENTIALS:
+        monkeypatch.delenv(name)
+    (tmp_path / "keys").write_text("[calls]\naws_access_key_id = AKIDINAFILE\naws_secret_access_key = x\n")
+    with fault_proxy(s3.url, every=0) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        with pytest.raises(PermissionError, match="AWS_SKIP_SIGNATURE"):
+            Objects(f"s3://{BUCKET}")
+        monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "keys"))
+        monkeypatch.setenv("AWS_PROFILE", "calls")
+        Objects(f"s3://{BUCKET}").put("a", b"")
+        assert proxy.signed_by == {"AKIDINAFILE"}
+
+
+def test_public_buckets_need_no_keys(s3, monkeypatch):
+    for name in CREDENTIALS:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
+    with fault_proxy(s3.url, every=0) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        assert Objects(f"s3://{BUCKET}").mark("a") is None
+        assert proxy.signed_by == {"none"}

@@ -13,6 +13,7 @@ from tests.transforms.dataset_samples import utterance_of
 from tests.transforms.test_settle import transcript_of, write
 from transforms.errors import UsageError
 from transforms.folders import LocalFolder, OutputError
+from transforms.objects import Objects
 from transforms.part_rows import rows
 from transforms.parts import SCHEMA_PART, Part, create_dataset
 from transforms.schemas import SCHEMA_VERSION, Table, schema_of, version_of
@@ -131,3 +132,17 @@ def test_the_part_without_rows_has_no_row_group_afterwards(tmp_path: Path) -> No
     upgrade_dataset(str(output))
     data = (output / "segments" / SCHEMA_PART).read_bytes()
     assert pq.read_metadata(io.BytesIO(data)).num_row_groups == 0
+
+
+def test_a_dataset_in_object_storage_is_upgraded(s3, tmp_path: Path) -> None:
+    output = older(tmp_path)
+    objects = Objects("s3://recordings/out")
+    for path in output.glob("*/*"):
+        objects.put(f"{path.parent.name}/{path.name}", path.read_bytes())
+    upgrade_dataset(objects.uri)
+    create_dataset(objects.uri)
+    for each in objects.listed():
+        if each.name.endswith(".parquet"):
+            (output / each.name).write_bytes(objects.read(each.name))
+    assert versions(output) == {SCHEMA_VERSION}
+    assert all(read(output).column(name).null_count == 5 for name in NEW)
