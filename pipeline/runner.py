@@ -12,6 +12,7 @@ from pathlib import Path
 from apache_beam.metrics.metric import MetricsFilter
 from apache_beam.options.pipeline_options import (
     DirectOptions,
+    FlinkRunnerOptions,
     PipelineOptions,
     SetupOptions,
     StandardOptions,
@@ -117,7 +118,10 @@ def runner_of(options: PipelineOptions) -> PipelineRunner | str:
 
 
 def workers_of(options: PipelineOptions) -> int:
-    """How many workers of this host share the calls in flight and the cores."""
+    """How many workers share the calls in flight and the cores."""
+    parallelism: int = options.view_as(FlinkRunnerOptions).parallelism
+    if parallelism > 0:  # Flink's word for it
+        return parallelism
     workers: int = options.view_as(DirectOptions).direct_num_workers
     return workers or os.cpu_count() or 1
 
@@ -130,7 +134,8 @@ def share(total: int, workers: int, key: str) -> int:
     """
     if total < workers:
         raise UsageError(
-            f"{key} is {total}, less than one for each of {workers} workers (--direct_num_workers)."
+            f"{key} is {total}, less than one for each of {workers} workers "
+            "(--direct_num_workers; on Flink --parallelism)."
         )
     return total // workers
 

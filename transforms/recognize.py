@@ -41,7 +41,7 @@ from transforms.transcript import Piece
 from transforms.typed import TypedTransform
 from transforms.utterance import Heard, failure_of, result_of
 
-JOB_BROKE = "JobBroke"
+_BUNDLE_BROKE = StopReason("BundleBroke", "the bundle broke while calls were in flight")
 
 FAILURES = "failures"
 UNANSWERED = "unanswered"
@@ -126,9 +126,12 @@ class RecognizeFn(CrewFn[Segment, Settled]):
         )
 
     def teardown(self) -> None:
-        """Let it go, when no call needs it any more."""
+        """Let it go, when no call needs it any more.
+
+        A bundle that breaks ends its own calls alone: a runner that repeats it goes on.
+        """
         if self._crew.busy:
-            self._stop.stop(StopReason(JOB_BROKE, "the job broke while calls were in flight"))
+            self._stop.stop_here(_BUNDLE_BROKE)
         super().teardown()
         give_back_meter(self._meter)
         self._client.close()
