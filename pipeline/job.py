@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -36,6 +37,7 @@ from pipeline.state import (
 from pipeline.timeline import Timeline
 from pipeline.watcher import NOBODY, Watcher
 from pipeline.watching import Watch
+from transforms.budget import Budget
 from transforms.client import SentenceClient
 from transforms.credentials import EnvironmentCredentials
 from transforms.folders import OutputError
@@ -102,9 +104,12 @@ def run(request: Request, *, watcher: Watcher = NOBODY, now: Callable[[], dateti
         stop = StopSignal(places.coordination)
         watcher.started(record, request.output, request.config)
         watch = _watch(request, record, places.coordination, stop, watcher, now())
+        spent_before = _spent(state)
         with stopping_on_signals(stop):
             with watch:
                 counts = _run_graph(job, options, stop)
+            if counts is not None:
+                counts = counts.with_lost_calls(_spent(state) - spent_before)
             reason = stop.reason()
             ended = replace(ended_record(record, counts, reason, now()), timeline=watch.timeline())
             _settle(request, ended, reason, state)
@@ -197,6 +202,12 @@ def _run_graph(job: Job, options: PipelineOptions, stop: StopSignal) -> RunCount
         _log.debug("the job ended early", exc_info=True)
         return None
     return counts_of(result)
+
+
+def _spent(state: Path) -> int:
+    """Calls that were billed or may have been, by this run and those that it continues."""
+    with closing(Budget(state, None)) as budget:
+        return budget.spent()
 
 
 def _settle(request: Request, ended: RunRecord, reason: StopReason | None, state: Path) -> None:
