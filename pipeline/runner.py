@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import shlex
 from collections.abc import Sequence
@@ -26,11 +27,14 @@ from pipeline.run_record import RunCounts
 from transforms.errors import UsageError
 from transforms.nearby import did_you_mean_path
 
+_log = logging.getLogger(__name__)
+
 DEFAULT_RUNNER = "FnApiRunner"
 """DirectRunner takes Prism where its binary can be downloaded and FnApiRunner elsewhere:
 the same command would run on another engine with and without a network."""
 
 _LOCAL_RUNNERS = ("fnapirunner", "directrunner", "switchingdirectrunner")
+_TESTED_RUNNERS = (*_LOCAL_RUNNERS, "portablerunner", "prismrunner", "flinkrunner")
 
 REFUSED_RUNNERS = {
     "daskrunner": "it reports success and writes nothing",
@@ -64,6 +68,10 @@ def beam_options(flags: Sequence[str]) -> PipelineOptions:
         raise UsageError(f"--runner={standard.runner} cannot be used: {error}") from error
     if name in _LOCAL_RUNNERS:
         _refuse_unknown(flags)
+    if name not in _TESTED_RUNNERS:
+        _log.warning(
+            "--runner=%s: no test runs on it; see docs/runners.md for those that are tested.", standard.runner
+        )
     return options
 
 

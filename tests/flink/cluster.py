@@ -13,6 +13,7 @@ import json
 import re
 import signal
 import socket
+import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -73,8 +74,9 @@ class FlinkCluster:
         jar: the job server.
         rest: host and port of the cluster's REST address.
         jobs: Beam's job server.
+        pool_name: how the task managers know the pool beside them.
         pools: the pool beside each task manager.
-        task_managers: in the same order; they listen for each other alone.
+        task_managers: their supervisors, in the same order: one that is killed is started again.
     """
 
     jar: Path
@@ -117,21 +119,14 @@ def flink_cluster(
         rest = f"localhost:{ports.rest}"
         conf = _configure(folder, ports)
         manager = stack.enter_context(started(folder / "manager", *_java(jar, conf, _JOB_MANAGER)))
-        wait_until(manager, lambda: _task_managers(rest) == 0)
-        pools, task_managers = [], []
+        task_managers, pools = [], []
         for number in range(1, TASK_MANAGERS + 1):
-            home = folder / f"worker-{number}"
-            address = f"127.0.0.{number + 1}"
-            pools.append(stack.enter_context(_pool(home / "pool", f"{address}:{ports.pool}", environment)))
-            names = home / "hosts"
-            names.write_text(f"{address} {_POOL}\n127.0.0.1 localhost\n", encoding="ascii")
-            command = _java(jar, conf, _TASK_MANAGER, f"-Djdk.net.hosts.file={names}")
-            # Unless it has a name, it looks for that of the machine, which is none of the two above.
-            name = ("-D", f"taskmanager.resource-id=worker-{number}")
-            process = stack.enter_context(started(home / "task-manager", *command, *name))
-            wait_until(process, lambda there=number: _task_managers(rest) == there)
-            task_managers.append(Server(address, process.pid))
+            home, host = folder / f"worker-{number}", f"127.0.0.{number + 1}"
+            process = stack.enter_context(_task_manager(home, jar, conf, host))
+            task_managers.append(Server(host, process.pid))
+            pools.append(stack.enter_context(_pool(home / "pool", f"{host}:{ports.pool}", environment)))
         jobs = stack.enter_context(_job_server(folder / "jobs", jar, rest))
+        wait_until(manager, lambda: _task_managers(rest) == TASK_MANAGERS)
         yield FlinkCluster(jar, rest, jobs, f"{_POOL}:{ports.pool}", tuple(pools), tuple(task_managers))
 
 
@@ -159,6 +154,20 @@ def _java(jar: Path, conf: Path, main_class: str, *options: str) -> tuple[str, .
     """The command for one of Flink's own programs: the jar itself tells what to open to `-jar` alone."""
     opened = (f"--add-opens={package}=ALL-UNNAMED" for package in OPENED_PACKAGES)
     return ("java", "-Xmx512m", *opened, *options, "-cp", str(jar), main_class, "--configDir", str(conf))
+
+
+@contextmanager
+def _task_manager(folder: Path, jar: Path, conf: Path, host: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A supervisor and its task manager, which knows the pool of its machine by the common name."""
+    folder.mkdir()
+    names = folder / "hosts"
+    names.write_text(f"{host} {_POOL}\n127.0.0.1 localhost\n", encoding="ascii")
+    command = _java(jar, conf, _TASK_MANAGER, f"-Djdk.net.hosts.file={names}")
+    # Unless it has a name, it looks for that of the machine, which is none of the two above.
+    name = ("-D", f"taskmanager.resource-id={folder.name}")
+    supervisor = ("sh", "-c", 'while :; do "$@"; sleep 1; done', "sh")
+    with started(folder / "task-manager", *supervisor, *command, *name) as process:
+        yield process
 
 
 @contextmanager
