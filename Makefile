@@ -7,7 +7,7 @@ IS_SUPPORTED := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 
 PIP_INSTALL := $(VENV)/bin/pip install --quiet --disable-pip-version-check --prefer-binary
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-airflow test-prism lint types clean
+.PHONY: help demo test test-slow test-airflow test-flink test-prism lint types clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1: /p' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ test-slow: $(VENV)/.test-installed ## run the long tests
 
 test-prism: $(VENV)/bin/prism $(VENV)/.test-installed ## run the tests of runners on Prism too, which Go has to build
 	@$(VENV)/bin/python -m pytest -q -k Prism tests/e2e/test_runners.py
+
+test-flink: $(VENV)/flink/job-server.jar ## run the tests of runners on a Flink cluster too, which takes Java
+	@BEAM_FLINK_JOB_SERVER_JAR='$<' $(VENV)/bin/python -m pytest -q -o timeout=900 -k Flink tests/e2e/test_runners.py tests/e2e/test_flink.py
 
 test-airflow: $(VENV)/.test-installed ## run the example DAG with Airflow, in an environment of its own
 	@sh tests/scheduling/check_dag.sh '$(VENV)'
@@ -41,6 +44,10 @@ clean: ## remove what the other targets wrote; the environment stays
 $(VENV)/bin/prism: | $(VENV)/.test-installed
 	@GOBIN=$(abspath $(VENV))/bin CGO_ENABLED=0 go install \
 		github.com/apache/beam/sdks/v2/go/cmd/prism@v$$($(VENV)/bin/python -c 'import apache_beam; print(apache_beam.__version__)')
+
+# Beam's job server, with Flink in it, from Maven Central.
+$(VENV)/flink/job-server.jar: | $(VENV)/.test-installed
+	@$(VENV)/bin/python -m tests.flink.jars '$(@D)' >/dev/null
 
 $(VENV)/bin/pip:
 	@for python in '$(PYTHON)' python3.13 python3.12 python3.11 python3.10; do \

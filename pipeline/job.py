@@ -35,7 +35,6 @@ from transforms.folders import OutputError
 from transforms.known import Skipping, write_known
 from transforms.listing import check_sources
 from transforms.parts import create_dataset
-from transforms.recognize import JOB_BROKE
 from transforms.settle import settle
 from transforms.shared_place import host_folder
 from transforms.shared_quota import check_shared_quota
@@ -44,6 +43,8 @@ from transforms.upgrade import upgrade_dataset
 
 # Killed runs leave a log for each of their workers, and every look into them takes time.
 _MANY_LOGS = 32
+
+_JOB_BROKE = StopReason("JobBroke", "the job broke for a reason that nobody thought of")
 
 _log = logging.getLogger(__name__)
 
@@ -97,10 +98,13 @@ def run(request: Request, *, watcher: Watcher = NOBODY, now: Callable[[], dateti
         stop = StopSignal(places.coordination)
         watcher.started(record, request.output, request.config)
         watch = _watch(request, record, folder, stop, watcher, now())
+        spent_before = state.spent()
         with stopping_on_signals(stop):
             with watch:
                 counts = _run_graph(job, options, stop)
             state.check()
+            if counts is not None:
+                counts = counts.with_lost_calls(state.spent() - spent_before)
             reason = stop.reason()
             ended = replace(ended_record(record, counts, reason, now()), timeline=watch.timeline())
             _settle(request, ended, reason, state)
@@ -186,8 +190,8 @@ def _run_graph(job: Job, options: PipelineOptions, stop: StopSignal) -> RunCount
         result = pipeline.run()
         result.wait_until_finish()
     except (RuntimeError, OutputError):
-        reason = stop.reason()
-        if reason is None or reason.code == JOB_BROKE:
+        if stop.reason() is None:
+            stop.stop(_JOB_BROKE)  # workers that are left would go on calling
             raise
         # Whoever stopped the run has told why; the runner only wraps it.
         _log.debug("the job ended early", exc_info=True)

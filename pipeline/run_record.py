@@ -56,6 +56,16 @@ class RunCounts:
     retries: Mapping[str, int] = field(default_factory=dict)
     throttled_seconds: float = 0.0
 
+    def with_lost_calls(self, spent: int) -> RunCounts:
+        """These, and the calls of workers that died, which no counter knows if their work was done anew.
+
+        Args:
+            spent: calls that the run may have been billed for, by its budget, which is
+                counted in a file before each call.
+        """
+        lost = max(0, spent - self.billed_calls)
+        return replace(self, calls=self.calls + lost, billed_calls=self.billed_calls + lost)
+
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:

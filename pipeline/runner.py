@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import shlex
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 from apache_beam.metrics.metric import MetricsFilter
 from apache_beam.options.pipeline_options import (
     DirectOptions,
+    FlinkRunnerOptions,
     PipelineOptions,
     SetupOptions,
     StandardOptions,
@@ -25,11 +27,14 @@ from pipeline.run_record import RunCounts
 from transforms.errors import UsageError
 from transforms.nearby import did_you_mean_path
 
+_log = logging.getLogger(__name__)
+
 DEFAULT_RUNNER = "FnApiRunner"
 """DirectRunner takes Prism where its binary can be downloaded and FnApiRunner elsewhere:
 the same command would run on another engine with and without a network."""
 
 _LOCAL_RUNNERS = ("fnapirunner", "directrunner", "switchingdirectrunner")
+_TESTED_RUNNERS = (*_LOCAL_RUNNERS, "portablerunner", "prismrunner", "flinkrunner")
 
 REFUSED_RUNNERS = {
     "daskrunner": "it reports success and writes nothing",
@@ -63,6 +68,10 @@ def beam_options(flags: Sequence[str]) -> PipelineOptions:
         raise UsageError(f"--runner={standard.runner} cannot be used: {error}") from error
     if name in _LOCAL_RUNNERS:
         _refuse_unknown(flags)
+    if name not in _TESTED_RUNNERS:
+        _log.warning(
+            "--runner=%s: no test runs on it; see docs/runners.md for those that are tested.", standard.runner
+        )
     return options
 
 
@@ -117,7 +126,10 @@ def runner_of(options: PipelineOptions) -> PipelineRunner | str:
 
 
 def workers_of(options: PipelineOptions) -> int:
-    """How many workers of this host share the calls in flight and the cores."""
+    """How many workers share the calls in flight and the cores."""
+    parallelism: int = options.view_as(FlinkRunnerOptions).parallelism
+    if parallelism > 0:  # Flink's word for it
+        return parallelism
     workers: int = options.view_as(DirectOptions).direct_num_workers
     return workers or os.cpu_count() or 1
 
@@ -130,7 +142,8 @@ def share(total: int, workers: int, key: str) -> int:
     """
     if total < workers:
         raise UsageError(
-            f"{key} is {total}, less than one for each of {workers} workers (--direct_num_workers)."
+            f"{key} is {total}, less than one for each of {workers} workers "
+            "(--direct_num_workers; on Flink --parallelism)."
         )
     return total // workers
 

@@ -148,6 +148,15 @@ class SharedState:
                 self._clear("budget")
         return name
 
+    def spent(self) -> int:
+        """Calls that were billed or may have been, by this run and those that it continues.
+
+        Raises:
+            OutputError: it cannot be read.
+        """
+        chain = unfinished_chain_in(self._objects.uri)
+        return SharedBudget(self._objects, chain, None).spent_at_rest() if chain else 0
+
     def check(self) -> None:
         """Raise where nothing may be written any more.
 

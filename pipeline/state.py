@@ -12,7 +12,7 @@ import secrets
 import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,6 +69,11 @@ class LocalState:
     def chain(self, *, continues: bool) -> str:
         """See `chain_of_runs`."""
         return chain_of_runs(self.folder, continues=continues)
+
+    def spent(self) -> int:
+        """Calls that were billed or may have been, by this run and those that it continues."""
+        with closing(Budget(self.folder, None)) as budget:
+            return budget.spent()
 
     def check(self) -> None:
         """Nobody takes a local lock away."""

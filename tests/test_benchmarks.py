@@ -43,7 +43,7 @@ ROWS = {
     "reading": ["export jsonl,csv", "export srt", "evaluate", "report"],
     "record_cost": ["recorded before it is handed on"],
     "rerun": ["       300 ", "     3,000 "],
-    "shared_quota": ["4 runs, shared"],
+    "shared_quota": ["4 runs, shared", "4 processes, permits only"],
     "short_files": [kind.name for kind in FORMATS],
     "whole_run": ["wav 44.1 kHz stereo: silero", "wav 44.1 kHz stereo: energy"],
 }

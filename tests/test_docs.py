@@ -401,13 +401,12 @@ def test_hugging_face_can_read_a_table_without_rows(tmp_path: Path) -> None:
     assert pq.read_metadata(part).num_row_groups == 0
 
 
-def test_beam_knows_the_options_that_the_page_on_runners_explains() -> None:
+@pytest.mark.parametrize(("page", "at_least"), [("runners.md", 7), ("flink-and-dataflow.md", 20)])
+def test_beam_knows_the_options_that_the_pages_on_runners_explain(page: str, at_least: int) -> None:
     names = {
-        name
-        for row in rows_of(DOCS / "runners.md", starting_with="`--")
-        for name in re.findall(r"`--(\w+)", row[0])
+        name for row in rows_of(DOCS / page, starting_with="`--") for name in re.findall(r"`--(\w+)", row[0])
     }
-    assert len(names) > 10
+    assert len(names) > at_least
     assert names <= set(beam_options([]).get_all_options())
 
 

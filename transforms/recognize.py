@@ -41,8 +41,6 @@ from transforms.transcript import Piece
 from transforms.typed import TypedTransform
 from transforms.utterance import Heard, failure_of, result_of
 
-JOB_BROKE = "JobBroke"
-
 FAILURES = "failures"
 UNANSWERED = "unanswered"
 PIECES = "pieces"
@@ -128,8 +126,8 @@ class RecognizeFn(CrewFn[Segment, Settled]):
 
     def teardown(self) -> None:
         """Let it go, when no call needs it any more."""
-        if self._crew.busy:
-            self._stop.stop(StopReason(JOB_BROKE, "the job broke while calls were in flight"))
+        if self._crew.busy:  # a runner may repeat the bundle: nobody else stops
+            self._stop.stop_here(StopReason("BundleBroke", "the bundle broke while calls were in flight"))
         super().teardown()
         give_back_meter(self._meter)
         self._client.close()

@@ -96,6 +96,20 @@ class SharedBudget:
         with self._lock:
             return self._count().spent - self._left
 
+    def spent_at_rest(self) -> int:
+        """`spent` once every other process has given back what it does not need, or for long has not.
+
+        Raises:
+            OutputError: the count cannot be read.
+        """
+        give_up_at = self._clock() + _PATIENCE_SECONDS
+        while True:
+            with self._lock:
+                found = self._count()
+                if not found.others_open or self._clock() >= give_up_at:
+                    return found.spent - self._left
+            self._sleep(_POLL_SECONDS)
+
     def settle(self, *, now: bool = False) -> None:
         """Give back what was not needed for a while, for others to use, if the store takes it."""
         try:

@@ -86,6 +86,7 @@ class StopSignal:
         self._spare = folder / "stop.spare"
         self._alive = folder / "alive"
         self._watched: FileLock | None = None
+        self._here: StopReason | None = None
         self._clock = clock
         self._sleep = sleep
 
@@ -118,9 +119,13 @@ class StopSignal:
                 file.write(json.dumps(asdict(short)).encode().ljust(_SPARE_BYTES))
             own.rename(self._path)
 
+    def stop_here(self, reason: StopReason) -> None:
+        """Stop those alone who ask this very object; the run may go on with others in their place."""
+        self._here = self._here or reason
+
     def reason(self) -> StopReason | None:
-        """Why the run stops; None while it goes on."""
-        known = _reasons.get(self._path)
+        """Why the run, or those who ask this object, stop; None while they go on."""
+        known = _reasons.get(self._path) or self._here
         if known is None and self._path.exists():
             known = StopReason(**json.loads(self._path.read_text(encoding="utf-8")))
             _reasons[self._path] = known

@@ -20,7 +20,7 @@ from pipeline.service.server import LocalService
 from pipeline.service.settings import TEST_SECRET_ID, TEST_SECRET_KEY
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 240
 Row = dict[str, Any]
 
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import pytest
 
 from tests.e2e.command import PATIENCE_SECONDS, environment_of
 
+_PYTHON = (sys.executable, "-m")
 _JOB_SERVICE = "apache_beam.runners.portability.local_job_service_main"
 _WORKER_POOL = "apache_beam.runners.worker.worker_pool_main"
 
@@ -46,8 +47,8 @@ class Server:
 def job_service(folder: Path) -> Iterator[Server]:
     """Beam's portable job service."""
     port_file = folder / "port"
-    with _started(folder, _JOB_SERVICE, "-p", "0", "--port_file", str(port_file)) as process:
-        _wait_until(process, port_file.exists)
+    with started(folder, *_PYTHON, _JOB_SERVICE, "-p", "0", "--port_file", str(port_file)) as process:
+        wait_until(process, port_file.exists)
         yield Server(f"localhost:{port_file.read_text('ascii')}", process.pid)
 
 
@@ -55,8 +56,8 @@ def job_service(folder: Path) -> Iterator[Server]:
 def worker_pool(folder: Path, environment: Mapping[str, str] | None = None) -> Iterator[Server]:
     """A pool that starts a worker process whenever a runner asks for one."""
     log = folder / "log"
-    with _started(folder, _WORKER_POOL, "--service_port", "0", environment=environment) as process:
-        _wait_until(process, lambda: bool(_pool_addresses(log)))
+    with started(folder, *_PYTHON, _WORKER_POOL, "--service_port", "0", environment=environment) as process:
+        wait_until(process, lambda: bool(_pool_addresses(log)))
         yield Server(_pool_addresses(log)[0], process.pid)
 
 
@@ -65,13 +66,14 @@ def _pool_addresses(log: Path) -> list[str]:
 
 
 @contextmanager
-def _started(
-    folder: Path, module: str, *arguments: str, environment: Mapping[str, str] | None = None
+def started(
+    folder: Path, *command: str, environment: Mapping[str, str] | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
+    """A program with a working directory of its own, which holds its log; killed with all that it started."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
+            command,
             cwd=folder,
             env=environment_of({"PATH": _path(), **(environment or {})}),
             stdin=subprocess.DEVNULL,
@@ -82,7 +84,8 @@ def _started(
     try:
         yield process
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
@@ -91,7 +94,8 @@ def _path() -> str:
     return os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
 
-def _wait_until(process: subprocess.Popen[bytes], is_so: Callable[[], bool]) -> None:
+def wait_until(process: subprocess.Popen[bytes], is_so: Callable[[], bool]) -> None:
+    """Wait for what a program that was started is to do."""
     give_up_at = time.monotonic() + PATIENCE_SECONDS
     while not is_so():
         assert process.poll() is None, "it has ended"

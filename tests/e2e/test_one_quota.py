@@ -19,9 +19,9 @@ def server(tmp_path):
     server.kill()
 
 
-def begun(tmp_path, service, server, name, seed):
+def begun(tmp_path, service, server, name, seed, recordings=EACH):
     """A run over recordings and an output of its own."""
-    some_wavs(tmp_path / name, EACH, seconds=0.2 + seed / 10)
+    some_wavs(tmp_path / name, recordings, seconds=0.2 + seed / 10)
     url = f"redis://127.0.0.1:{server.port}/0"
     given = settings(service, requests_per_second=RATE, shared_quota=url)
     return start_apart(["run", f"--input={name}", f"--output=out-{name}", *given], tmp_path)
@@ -38,16 +38,27 @@ def test_runs_over_different_outputs_share_one_quota(serve, server, tmp_path):
     assert stats.refused.get("RequestLimitExceeded", 0) <= EACH // 5
 
 
-def test_a_run_goes_on_at_its_share_when_the_server_is_lost_and_says_so(serve, server, tmp_path):
+def test_runs_go_on_at_their_shares_when_the_server_is_lost_and_say_so(serve, server, tmp_path):
     service = serve(requests_per_second=RATE)
-    process = begun(tmp_path, service, server, "one", 0)
-    while service.stats().billed < 3 and process.poll() is None:
+    names = ("one", "two")
+    runs = [begun(tmp_path, service, server, name, seed, 5 * EACH) for seed, name in enumerate(names)]
+    with server.client() as client:
+        while client.zcard("beamscribe:workers") < 2 and not any(run.poll() for run in runs):
+            time.sleep(0.02)
+    both_know = service.stats().billed + RATE
+    while service.stats().billed < both_know and not any(run.poll() for run in runs):
         time.sleep(0.02)
     server.kill()
-    run = ended(process)
-    assert run.code == 0, run.stderr
-    assert "Redis cannot be reached" in run.stderr
-    assert len(rows(tmp_path / "out-one", "transcripts")) == EACH
+    for run in map(ended, runs):
+        assert run.code == 0, run.stderr
+        assert "Redis cannot be reached" in run.stderr
+        assert "its share among 2" in run.stderr
+    for name in names:
+        assert len(rows(tmp_path / f"out-{name}", "transcripts")) == 5 * EACH
+    stats = service.stats()
+    assert stats.billed == 10 * EACH
+    # What each would be refused if it took the whole quota is every second call.
+    assert stats.refused.get("RequestLimitExceeded", 0) <= EACH
 
 
 def test_a_server_that_is_not_there_stops_the_command_before_it_begins(serve, server, tmp_path):

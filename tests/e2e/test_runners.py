@@ -18,9 +18,11 @@ WAYS = {
     "DirectRunner": ("--runner=DirectRunner",),
     "two threads": ("--direct_num_workers=2", "--direct_running_mode=multi_threading"),
     "two processes": ("--direct_num_workers=2", "--direct_running_mode=multi_processing"),
-    "job service, first pool": lambda host: flags_of(host.jobs, host.first),
-    "job service, second pool": lambda host: flags_of(host.jobs, host.second),
-    "Prism": lambda host: prism_flags(host.second),
+    "job service, first pool": lambda get: flags_of(get("host").jobs, get("host").first),
+    "job service, second pool": lambda get: flags_of(get("host").jobs, get("host").second),
+    "Prism": lambda get: prism_flags(get("host").second),
+    "Flink": lambda get: get("flink").flags(),
+    "Flink, a job server of its own": lambda get: get("flink").flags_by_name(),
 }
 
 # Its servers are shared by the tests of one process.
@@ -50,7 +52,7 @@ def host(tmp_path_factory):
 @pytest.fixture(params=WAYS.values(), ids=WAYS.keys())
 def flags(request):
     way = request.param
-    return way(request.getfixturevalue("host")) if callable(way) else way
+    return way(request.getfixturevalue) if callable(way) else way
 
 
 def test_every_way_of_running_gives_the_same_rows_and_keeps_rate_and_concurrency(flags, serve, tmp_path):
@@ -88,13 +90,13 @@ def test_a_killed_worker_ends_the_job_and_the_next_run_on_another_pool_pays_for_
     command = ["run", "--input=in", "--output=out", *settings(service, concurrency=CONCURRENCY), "--"]
     with worker_pool(tmp_path / "pool") as pool:
         doomed = Host(host.jobs, pool, pool)
-        process = start_apart([*command, *WAYS[way](doomed)], tmp_path)
+        process = start_apart([*command, *WAYS[way]({"host": doomed}.__getitem__)], tmp_path)
         while service.stats().billed < 10 and process.poll() is None:
             time.sleep(0.02)
         assert pool.kill_workers() == 1
         killed = ended(process)
     assert killed.code == 1, killed.stderr
-    run = ended(start_apart([*command, *WAYS[way](host)], tmp_path))
+    run = ended(start_apart([*command, *WAYS[way]({"host": host}.__getitem__)], tmp_path))
     assert run.code == 0, run.stderr
     assert len(rows(tmp_path / "out", "transcripts")) == 40
     stats = service.stats()

@@ -38,3 +38,10 @@ def test_the_end_takes_the_place_of_the_start(tmp_path):
     [path] = (tmp_path / "runs").iterdir()
     assert path.name == f"{STARTED.run_id}.json"
     assert json.loads(path.read_text("utf-8"))["stopped"] == "中文: why"
+
+
+def test_calls_of_workers_that_died_are_on_the_bill_and_no_call_is_there_twice():
+    counts = RunCounts(calls=40, billed_calls=36, segments=60)
+    with_lost = counts.with_lost_calls(61)
+    assert (with_lost.calls, with_lost.billed_calls, with_lost.segments) == (65, 61, 60)
+    assert counts.with_lost_calls(36) == counts

@@ -39,6 +39,19 @@ def test_runners_that_lose_rows_or_pay_twice_are_refused(name):
         beam_options([f"--runner={name}"])
 
 
+def test_a_runner_that_no_test_runs_on_is_taken_with_a_warning(caplog):
+    for tested in ("FnApiRunner", "DirectRunner", "PortableRunner", "PrismRunner", "FlinkRunner"):
+        beam_options([f"--runner={tested}"])
+    assert caplog.messages == []
+    beam_options(["--runner=SparkRunner"])
+    assert "no test runs on it" in caplog.text
+
+
+def test_the_calls_in_flight_are_shared_by_flinks_workers():
+    assert workers_of(beam_options(["--runner=FlinkRunner", "--parallelism=4"])) == 4
+    assert workers_of(beam_options(["--runner=FlinkRunner"])) == 1
+
+
 @pytest.mark.parametrize(
     ("path", "says"),
     [("setup.py", r"write \./setup\.py"), ("./stup.py", r"no such file. Did you mean \./setup\.py")],

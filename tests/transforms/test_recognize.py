@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pickle
+import time
+from dataclasses import replace
 
 import pytest
 
@@ -13,6 +15,7 @@ from transforms.reading import Reading
 from transforms.recognize import RecognizeFn, RecognizeSettings, Settled
 from transforms.records import Failure, Segment, Span, Stage, Utterance
 from transforms.sound import LoadedSound, sound_of
+from transforms.stopping import StopSignal
 from transforms.transcript import Piece
 
 SPAN = Span("/a.wav", 7, 1, 2, start_sample=160_000, end_sample=480_000, sample_rate=16_000, engine="16k_zh")
@@ -86,3 +89,19 @@ def test_one_folder_is_all_that_it_needs(tmp_path):
     settings = RecognizeSettings(tmp_path)
     assert settings.client.endpoint == "https://asr.tencentcloudapi.com"
     assert (settings.pace.quota_per_second, settings.state) == (25.0, None)
+
+
+def test_a_bundle_that_breaks_ends_its_own_calls_and_not_the_run(tmp_path, serve, local_credentials):
+    service = serve(latency_ms=(300, 300))
+    settings = replace(settings_for(tmp_path, service.endpoint), pace=PacePolicy(0.5), concurrency=2)
+    fn = RecognizeFn(settings)
+    fn.setup()
+    for number in range(2):
+        span = Span(f"/{number}.wav", 7, 0, 0, 0, 1600, 16_000, "16k_en")
+        audio = sound_of(bytes([1, number]) * 1600, 16_000)
+        assert list(fn.process(Segment(span, sound=LoadedSound(audio)))) == []
+    while not service.stats().calls:
+        time.sleep(0.01)
+    fn.teardown()
+    assert service.stats().calls == 1
+    assert StopSignal(tmp_path).reason() is None

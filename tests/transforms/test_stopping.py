@@ -16,6 +16,14 @@ def test_the_first_reason_stays_and_everybody_sees_it(tmp_path):
     assert second.reason() == first.reason() == StopReason("AuthFailure.SecretIdNotFound", "wrong id")
 
 
+def test_who_stops_alone_stops_nobody_else(tmp_path):
+    alone, other = StopSignal(tmp_path), StopSignal(tmp_path)
+    alone.stop_here(StopReason("BundleBroke", "first"))
+    alone.stop_here(StopReason("Other", "later"))
+    assert alone.reason() == StopReason("BundleBroke", "first")
+    assert other.reason() is None
+
+
 def test_another_process_sees_it(tmp_path):
     code = "from pathlib import Path; from transforms.stopping import StopSignal, StopReason; "
     code += f"StopSignal(Path({str(tmp_path)!r})).stop(StopReason('Code', 'long ' * 5000))"

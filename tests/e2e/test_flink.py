@@ -1,0 +1,51 @@
+"""Jobs on a Flink cluster; `make test-flink` gets it. What every runner does is in test_runners."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.e2e.command import ended, records, rows, settings, start_apart
+from tests.e2e.sounds import some_wavs
+from tests.flink.cluster import TASK_MANAGERS
+from transforms.meter_files import meter_readings
+
+RECORDINGS = 60
+CONCURRENCY = 6
+
+pytestmark = pytest.mark.xdist_group("runners")
+
+
+def workers_that_called(output):
+    """Processes of a run that goes on."""
+    [running] = (output / ".beamscribe" / "running").iterdir()
+    return sum(reading.counts.calls > 0 for reading in meter_readings(running))
+
+
+@pytest.mark.parametrize("killed", ["pools", "task_managers"])
+def test_a_job_outlives_a_worker_and_a_task_manager_and_pays_for_the_calls_in_flight_at_most(
+    killed, flink, serve, tmp_path
+):
+    some_wavs(tmp_path / "in", RECORDINGS, seconds=0.2)
+    service = serve(latency_ms=(200, 300))
+    given = settings(service, concurrency=CONCURRENCY, requests_per_second=10)
+    process = start_apart(["run", "--input=in", "--output=out", *given, "--", *flink.flags()], tmp_path)
+    while service.stats().billed < RECORDINGS // 3 and process.poll() is None:
+        time.sleep(0.02)
+    assert workers_that_called(tmp_path / "out") == TASK_MANAGERS
+    assert getattr(flink, killed)[0].kill_workers() == 1
+    run = ended(process)
+    assert run.code == 0, run.stderr
+    found = rows(tmp_path / "out", "transcripts")
+    assert [row["audio_uri"] for row in found] == [
+        str(tmp_path / "in" / f"{number:03}.wav") for number in range(RECORDINGS)
+    ]
+    assert len(rows(tmp_path / "out", "segments")) == RECORDINGS
+    stats = service.stats()
+    assert stats.distinct_billed_payloads == RECORDINGS
+    assert stats.billed - RECORDINGS <= CONCURRENCY
+    [record] = records(tmp_path / "out")
+    assert (record["files"], record["segments"]) == (RECORDINGS, RECORDINGS)
+    # The restart made what Beam's counters knew of the first attempt vanish; the bill is whole.
+    assert record["billed_calls"] == stats.billed
