@@ -33,8 +33,8 @@ _OPPOSED = 0.5
 _GAIN_STEPS = 4096
 # In place of sums that are beyond what 32 bits hold: a sample of 1e20 in a file of floats.
 _MOST = float(np.finfo(np.float32).max)
-# What is looked at and added up at once has to stay in a core's cache.
-_FRAMES_AT_ONCE = 50
+# Looked at and added up at once: 3 s. In pieces of 1 s the mix takes an eighth more, for the calls.
+_FRAMES_AT_ONCE = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,20 +166,23 @@ def _look(frames: _Frames, signs: Doubles) -> tuple[Doubles, Floats, float]:
         (channels, channels, frames), (frames, samples), and the peak of them all.
     """
     channels, _, length = frames.begun.shape
-    products = np.empty((channels, channels, len(frames)))
+    found = np.empty((channels, channels, len(frames), 1, 1), np.float32)
     sums = np.empty((len(frames), length), np.float32)
     at, highest = 0, 0.0
     with np.errstate(over="ignore", invalid="ignore"):
         for some in frames:
             here = slice(at, at := at + some.shape[1])
+            lying, standing = some[:, :, np.newaxis], some[..., np.newaxis]
             for one in range(channels):
                 for other in range(one + 1):
-                    dots = np.matmul(some[one, :, np.newaxis], some[other, :, :, np.newaxis])
-                    products[one, other, here] = products[other, one, here] = dots[:, 0, 0]
+                    np.matmul(lying[one], standing[other], out=found[one, other, here])
             total = some[0]
             for channel, sign in zip(some[1:], signs[1:], strict=True):
                 total = (np.subtract if sign < 0 else np.add)(total, channel, out=sums[here])
             highest = max(highest, float(total.max(initial=0)), -float(total.min(initial=0)))
+        products = found[..., 0, 0].astype(np.float64)
+    for one in range(channels):
+        products[:one, one] = products[one, :one]
     if not np.isfinite(products).all():
         np.nan_to_num(products, copy=False, posinf=_MOST, neginf=-_MOST)
     return products, sums, highest
