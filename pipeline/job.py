@@ -32,7 +32,7 @@ from pipeline.watching import Watch
 from transforms.client import SentenceClient
 from transforms.credentials import EnvironmentCredentials
 from transforms.folders import OutputError
-from transforms.known import Skipping, write_known
+from transforms.known import Skipping, writing_known
 from transforms.listing import check_sources
 from transforms.parts import create_dataset
 from transforms.settle import settle
@@ -177,9 +177,9 @@ def skipping_of(config: Config, output: str, folder: Path) -> Skipping | None:
     if config.input.verify:
         return None
     done, failed = folder / "done", folder / "failing"
-    digests = list(finished_recordings(output, config.input.retry_failed))
-    write_known(done, (digest for digest, failing in digests if not failing))
-    write_known(failed, (digest for digest, failing in digests if failing))
+    with writing_known(done) as take_done, writing_known(failed) as take_failed:
+        for digest, fails in finished_recordings(output, config.input.retry_failed):
+            (take_failed if fails else take_done)(digest)
     return Skipping(done, failed, shaping_of(config))
 
 

@@ -101,11 +101,12 @@ def locate(address: str | bytes, base: bytes | None = None) -> bytes:
         ValueError: a ``file://`` URI that names another machine.
     """
     encoded = os.fsencode(address)
-    if encoded.lower().startswith(b"file://"):
-        return local_location(_path_of_file_uri(encoded))
-    if is_uri(encoded):
-        return encoded
-    if base is not None and is_uri(base) and not encoded.startswith(b"/"):
+    if b"://" in encoded:  # millions of local paths need no closer look
+        if encoded.lower().startswith(b"file://"):
+            return local_location(_path_of_file_uri(encoded))
+        if is_uri(encoded):
+            return encoded
+    if base is not None and b"://" in base and is_uri(base) and not encoded.startswith(b"/"):
         return _join_uri(base, encoded)
     return local_location(encoded, base)
 
@@ -118,7 +119,12 @@ def local_location(path: str | bytes, base: bytes | None = None) -> bytes:
         base: the folder that a relative path starts from; None for the
             working directory.
     """
-    return os.path.abspath(os.path.join(base or b"", os.fsencode(path)))  # noqa: PTH100, PTH118
+    encoded = path if isinstance(path, bytes) else os.fsencode(path)
+    plain = base + b"/" + encoded if base and not encoded.startswith(b"/") else encoded
+    # Most paths in a manifest are as they should be: seeing that takes a tenth of the time.
+    if plain.startswith(b"/") and b"//" not in plain and b"/." not in plain and not plain.endswith(b"/"):
+        return plain
+    return os.path.abspath(os.path.join(base or b"", encoded))  # noqa: PTH100, PTH118
 
 
 def folder_of(location: bytes) -> bytes:

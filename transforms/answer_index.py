@@ -33,6 +33,7 @@ _FOLD_AT: Final = 2**10
 _MAGIC: Final = b"BSINDEX1"
 _HEADER: Final = struct.Struct("<8sQQQ")
 _CHECKSUM: Final = struct.Struct("<I")
+_CHECKED_AT_ONCE: Final = 2**20
 _STORED: Final = np.dtype("<u8")
 
 _Numbers = NDArray[np.uint64]
@@ -120,7 +121,9 @@ class RunBuilder:
 
 def merged(runs: Iterable[Run]) -> Run:
     """One run of all entries."""
-    kept = list(runs)
+    kept = [run for run in runs if len(run)]
+    if len(kept) == 1:
+        return kept[0]  # what is sorted stays as it is: it may be most of the memory
     empty = np.empty(0, np.uint64)
     return _sorted(
         np.concatenate([empty, *(run.prefixes for run in kept)]),
@@ -208,13 +211,23 @@ def decode_index(data: bytes) -> LogIndex | None:
     if len(data) < _HEADER.size + _CHECKSUM.size:
         return None
     magic, covered, skipped, count = _HEADER.unpack_from(data)
-    body = data[: -_CHECKSUM.size]
-    if magic != _MAGIC or len(body) != _HEADER.size + 2 * count * _STORED.itemsize:
+    end = len(data) - _CHECKSUM.size
+    if magic != _MAGIC or end != _HEADER.size + 2 * count * _STORED.itemsize:
         return None
-    if _CHECKSUM.pack(google_crc32c.value(body)) != data[-_CHECKSUM.size :]:
+    if _CHECKSUM.pack(_crc32c_of(data, end)) != data[end:]:
         return None
-    numbers = np.frombuffer(data, _STORED, 2 * count, _HEADER.size).astype(np.uint64)
-    return LogIndex(Run(numbers[:count], numbers[count:]), covered, skipped)
+    numbers = np.frombuffer(data, _STORED, 2 * count, _HEADER.size)
+    # Two arrays of their own: half of one would keep all of it.
+    prefixes, places = numbers[:count].astype(np.uint64), numbers[count:].astype(np.uint64)
+    return LogIndex(Run(prefixes, places), covered, skipped)
+
+
+def _crc32c_of(data: bytes, end: int) -> int:
+    """The checksum of the first bytes, without a copy of them all."""
+    checksum = 0
+    for start in range(0, end, _CHECKED_AT_ONCE):
+        checksum = google_crc32c.extend(checksum, data[start : min(end, start + _CHECKED_AT_ONCE)])
+    return checksum
 
 
 def _prefix_of(key: bytes) -> int:

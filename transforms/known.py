@@ -7,21 +7,31 @@ known (a download, a store that does not tell) a recording is never here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import os
+import tempfile
+import weakref
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
 from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from transforms.engines import EngineChoice
 from transforms.errors import RecordingError
 from transforms.objects import Objects
 from transforms.records import Mark, Recording
+from transforms.spill import Spill
 
-_DIGEST_BYTES = 16
+DIGEST_BYTES = 16
+"""The length of every digest here."""
+
+_HALF_BYTES = DIGEST_BYTES // 2
+_BLOCK_BYTES = 256 * DIGEST_BYTES
 
 
 def recording_digest(audio_uri: str, mark: Mark, settings: str, crc32c: int | None = None) -> bytes:
@@ -34,7 +44,7 @@ def recording_digest(audio_uri: str, mark: Mark, settings: str, crc32c: int | No
         crc32c: its checksum, to find it by where one is expected.
     """
     parts = (audio_uri, mark.size_bytes, mark.modified, settings, crc32c)
-    return blake2b(repr(parts).encode(), digest_size=_DIGEST_BYTES).digest()
+    return blake2b(repr(parts).encode(), digest_size=DIGEST_BYTES).digest()
 
 
 def settings_digest(*shaping: object) -> str:
@@ -139,10 +149,10 @@ class Skipping:
 
 
 class Known:
-    """A set of digests in a file, which takes 16 bytes for each and no time to open.
+    """A set of digests in a file, of which memory holds 8 bytes for each 256.
 
     Args:
-        path: a file that `write_known` wrote, or a copy of it.
+        path: a file that `writing_known` wrote, or a copy of it.
 
     Raises:
         OSError: it cannot be read.
@@ -150,27 +160,59 @@ class Known:
 
     def __init__(self, path: Path | SharedFile) -> None:
         if isinstance(path, Path):
-            pairs = np.fromfile(path, dtype=">u8").reshape(-1, 2)
+            self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         else:
-            pairs = np.frombuffer(Objects(path.uri).read(path.name), dtype=">u8").reshape(-1, 2)
-        # In columns and in the machine's own order, or every search would convert them anew.
-        self._high: NDArray[np.uint64] = pairs[:, 0].astype(np.uint64)
-        self._low: NDArray[np.uint64] = pairs[:, 1].astype(np.uint64)
+            with tempfile.TemporaryFile() as copy:
+                copy.write(Objects(path.uri).read(path.name))
+                copy.flush()
+                self._descriptor = os.dup(copy.fileno())
+        weakref.finalize(self, os.close, self._descriptor)
+        self._size = os.fstat(self._descriptor).st_size
+        # The first half of the digest that each block begins with.
+        self._firsts = array("Q")
+        for offset in range(0, self._size, _BLOCK_BYTES):
+            self._firsts.append(_half(os.pread(self._descriptor, _HALF_BYTES, offset)))
 
     def __contains__(self, digest: bytes) -> bool:
-        high, low = np.frombuffer(digest, dtype=">u8").astype(np.uint64)
-        place = int(np.searchsorted(self._high, high))
-        while place < len(self._high) and self._high[place] == high:
-            if self._low[place] == low:
-                return True
-            place += 1
-        return False
+        half = _half(digest[:_HALF_BYTES])
+        # Of digests that begin alike some may end the block before.
+        first = max(0, bisect_left(self._firsts, half) - 1)
+        behind = bisect_right(self._firsts, half)
+        return any(self._is_in_block(digest, block) for block in range(first, behind))
 
     def __len__(self) -> int:
-        return len(self._high)
+        return self._size // DIGEST_BYTES
+
+    def _is_in_block(self, digest: bytes, block: int) -> bool:
+        held = os.pread(self._descriptor, _BLOCK_BYTES, block * _BLOCK_BYTES)
+        found = held.find(digest)
+        while found >= 0 and found % DIGEST_BYTES:
+            found = held.find(digest, found + 1)
+        return found >= 0
+
+
+@contextmanager
+def writing_known(path: Path) -> Iterator[Callable[[bytes], None]]:
+    """A function that takes digests, each once; the file for `Known` is there on leaving.
+
+    Raises:
+        OSError: on leaving, or from the function: a file cannot be written.
+    """
+    with Spill(DIGEST_BYTES) as spill:
+        yield spill.add
+        with path.open("wb") as file:
+            for bucket in spill.buckets():
+                pairs = np.frombuffer(bucket, dtype=">u8").reshape(-1, 2)
+                high, low = (pairs[:, half].astype(np.uint64) for half in (0, 1))
+                file.write(pairs[np.lexsort((low, high))].tobytes())
 
 
 def write_known(path: Path, digests: Iterable[bytes]) -> None:
-    """Write a set of digests for `Known`."""
-    pairs = np.frombuffer(b"".join(digests), dtype=">u8").reshape(-1, 2)
-    pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))].tofile(path)
+    """Write a set of digests for `Known`; see `writing_known`."""
+    with writing_known(path) as take:
+        for digest in digests:
+            take(digest)
+
+
+def _half(first: bytes) -> int:
+    return int.from_bytes(first, "big")

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 
 from apache_beam.io.filesystems import FileSystems
 
 from transforms.addresses import audio_uri_of, display_name, is_http, is_uri, locate, uri_text
+from transforms.asked import Manifest, asked_for, check_manifests
 from transforms.errors import UsageError
-from transforms.manifest import read_manifest
 from transforms.nearby import did_you_mean_path
 from transforms.objects import Objects, is_object_uri
 from transforms.patterns import Located, OneFile, Pattern, local_mark, pattern_of
@@ -61,30 +60,26 @@ def list_recordings(sources: Sources, *, on_other: Callable[[int], None]) -> Ite
 def check_sources(sources: Sources) -> None:
     """Raise unless every pattern matches something and every manifest is right to its last row.
 
-    Listing stops at the first recording of a pattern; manifests are read whole, some
-    8 s for a million rows, so that no mistake in them shows only when calls are paid for.
+    Listing stops at the first recording of a pattern; manifests are read whole, so that no
+    mistake in them shows only when calls are paid for.
 
     Raises:
         UsageError: naming the first that does not, the likely cause and what to do.
     """
     if not sources.patterns and not sources.manifests:
         raise UsageError("Nothing to transcribe: give --input PATTERN or --manifest FILE.")
-    _check_manifests(sources)
+    check_manifests(_manifests(sources))
     for pattern in sources.patterns:
         _check_pattern(pattern, sources.base)
 
 
 def _every_recording(sources: Sources, on_other: Callable[[int], None]) -> Iterator[Recording]:
-    asked: set[bytes] = set()
-    for manifest in sources.manifests:
-        for recording in read_manifest(_from_base(manifest, sources.base)):
-            if _is_new(recording, asked):
-                yield replace(recording, mark=local_mark(recording.location))
-    for location, mark in _locations(sources, on_other):
-        # What a manifest has asked for, by channel or whole, is nothing new.
-        if asked and (_digest(location, None) in asked or _digest(location, "any channel") in asked):
-            continue
-        yield Recording(audio_uri=audio_uri_of(location), location=location, mark=mark)
+    with asked_for(_manifests(sources), tells_addresses=bool(sources.patterns)) as asked:
+        yield from asked.recordings(local_mark)
+        for location, mark in _locations(sources, on_other):
+            # What a manifest asks for, by channel or whole, is nothing new.
+            if location not in asked:
+                yield Recording(audio_uri=audio_uri_of(location), location=location, mark=mark)
 
 
 def _locations(sources: Sources, on_other: Callable[[int], None]) -> Iterator[Located]:
@@ -102,40 +97,8 @@ def _locations(sources: Sources, on_other: Callable[[int], None]) -> Iterator[Lo
             earlier.append(pattern)
 
 
-def _is_new(recording: Recording, asked: set[bytes]) -> bool:
-    """Remember a row of a manifest by 16 bytes, however long its address."""
-    digests = [_digest(recording.location, recording.channel), _digest(recording.location, "any channel")]
-    new = digests[0] not in asked and (recording.channel is not None or digests[1] not in asked)
-    asked.update(digests if recording.channel is not None else digests[:1])
-    return new
-
-
-def _digest(location: bytes, *details: object) -> bytes:
-    return hashlib.blake2b(repr((location, details)).encode(), digest_size=16).digest()
-
-
-def _check_manifests(sources: Sources) -> None:
-    """Read every manifest to its end; no two rows may ask for one recording in two ways."""
-    asked: set[bytes] = set()
-    for manifest in sources.manifests:
-        for recording in read_manifest(_from_base(manifest, sources.base)):
-            where, channel = recording.location, recording.channel
-            same = _digest(
-                where, channel, recording.language, recording.recording_id, recording.expected_crc32c
-            )
-            if same in asked:
-                continue
-            other = "some channel" if channel is None else None
-            if _digest(where, channel) in asked or _digest(where, other) in asked:
-                raise UsageError(
-                    f"Manifest {display_name(manifest)}: {recording.audio_uri} is asked for twice, with "
-                    "another language, id or crc32c, or once whole and once by channel. The dataset has one "
-                    "row for each recording and channel: keep one of the two rows."
-                )
-            asked.add(same)
-            asked.add(_digest(where, channel))
-            if channel is not None:
-                asked.add(_digest(where, "some channel"))
+def _manifests(sources: Sources) -> list[Manifest]:
+    return [Manifest(manifest, _from_base(manifest, sources.base)) for manifest in sources.manifests]
 
 
 def _from_base(address: str, base: str) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-import numpy as np
 import pyarrow as pa
 
 from transforms.folders import Folder, dataset_folder
@@ -91,7 +90,7 @@ def settle(
     for table, parts in tables.items():
         dropped = parts.repeated_rows(own[table].hashes)
         if table is Table.FAILURES:
-            common = set(np.intersect1d(own[table].hashes, own[Table.SEGMENTS].hashes).tolist())
+            common = own[table].hashes_also_in(own[Table.SEGMENTS])
             answered = tables[Table.SEGMENTS].keys_among(common)
             for part, number, key in parts.keyed_rows(common):
                 if key in answered:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import os
 
 import google_crc32c
 import pytest
@@ -80,6 +81,14 @@ def test_addresses_are_located(address, base, location):
 def test_file_uri_of_another_machine_is_refused():
     with pytest.raises(ValueError, match="'server'"):
         locate("file://server/a.wav")
+
+
+PIECES = st.lists(st.sampled_from([b"/", b".", b"..", b"a", b".b", b"c.wav", b" "]), max_size=8).map(b"".join)
+
+
+@given(path=PIECES, base=PIECES.map(lambda path: b"/" + path))
+def test_a_local_path_is_made_absolute_as_the_system_does_it(path, base):
+    assert local_location(path, base) == os.path.abspath(os.path.join(base, path))  # noqa: PTH100, PTH118
 
 
 def test_links_keep_their_names(tmp_path, monkeypatch):

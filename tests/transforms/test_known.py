@@ -42,6 +42,19 @@ def test_digests_that_share_their_first_half_are_told_apart(tmp_path: Path):
     assert half + b"2" * 8 not in known
 
 
+def test_what_begins_alike_is_found_in_every_block(tmp_path: Path):
+    alike = [bytes(8) + number.to_bytes(8, "big") for number in range(1000)]
+    after = [b"\x01" + bytes(7) + number.to_bytes(8, "big") for number in range(1000)]
+    write_known(tmp_path / "known", [*after, *alike])
+    known = Known(tmp_path / "known")
+    assert len(known) == 2000
+    assert all(digest in known for digest in [*alike, *after])
+    assert bytes(8) + (1000).to_bytes(8, "big") not in known
+    assert b"\xff" * 16 not in known
+    # The end of one and the beginning of the next is no digest.
+    assert alike[5][4:] + alike[6][:4] not in known
+
+
 def test_every_part_of_a_recording_counts():
     mark = Mark(10, "5")
     digests = {
