@@ -9,6 +9,7 @@ the one that was asked for.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -87,7 +88,8 @@ class AnswerStore:
         self._reading = threading.Lock()  # one thread at a time reads what others wrote
         self._lock = threading.Lock()  # guards what follows
         self._past_damage: dict[str, int] = {}
-        self._asked = self._answered = 0  # refreshes
+        self._tickets = itertools.count()  # drawn by refreshes, in order
+        self._answered = -1
         self._begin()
 
     def find(self, key: bytes) -> Answered | Refused | None:
@@ -140,14 +142,11 @@ class AnswerStore:
             OutputError: the record cannot be read.
             UsageError: a later version wrote it.
         """
-        with self._lock:
-            self._asked += 1
-            mine = self._asked
+        mine = next(self._tickets)
         with self._reading:
-            if self._answered >= mine:
+            if self._answered > mine:
                 return  # by one that began after this thread came
-            with self._lock:
-                answers = self._asked
+            answers = next(self._tickets)
             self._read_on()
             self._loaded = True
             self._answered = answers

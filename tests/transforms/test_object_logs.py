@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -172,3 +173,29 @@ def test_many_threads_lose_nothing(bucket: Bucket, monkeypatch: pytest.MonkeyPat
         store.close()
     expected: list[Entry] = [answered(number, "x" * (number % 50)) for number in range(400)]
     assert found(record(bucket), expected) == expected
+
+
+def test_threads_that_look_at_once_share_a_listing_that_began_after_they_came(bucket: Bucket) -> None:
+    store = record(bucket)
+    store.refresh()
+    listing, may_go = threading.Event(), threading.Event()
+
+    def slow(verb: str, name: str) -> None:
+        listing.set()
+        assert may_go.wait(30)
+
+    bucket.requests.clear()
+    bucket.before = slow
+    with ThreadPoolExecutor(9) as pool:
+        first = pool.submit(store.refresh)
+        assert listing.wait(30)
+        others = [pool.submit(store.refresh) for _ in range(8)]
+        drawn = 0
+        while drawn < 8:  # each draws a ticket before it waits
+            drawn = int(repr(store._tickets).strip("count()")) - 4
+            time.sleep(0.001)
+        may_go.set()
+        for each in (first, *others):
+            each.result(30)
+    # The first began before the others came; of those that came while it was slow one lists for all.
+    assert bucket.requests == {"LIST": 2}
