@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transforms.checksum import Checked
+from transforms.chosen import ChannelChoice
 from transforms.cut_source import ChannelCut, CutTask, SourceCut
 from transforms.cuts import CutPolicy
 from transforms.decode_messages import (
@@ -17,7 +18,6 @@ from transforms.decode_messages import (
 )
 from transforms.errors import RecordingError
 from transforms.hold import Hold
-from transforms.normalize import ChannelChoice
 from transforms.records import PlannedSegment, SampleRange, Stage
 from transforms.speech_frames import SpeechFrames
 
