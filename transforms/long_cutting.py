@@ -17,7 +17,7 @@ from transforms.cut_settings import CutSettings
 from transforms.meter import Doing
 from transforms.reading import Reading
 from transforms.records import Extent, Failure, Recording, Segment, Span
-from transforms.segmenting import EXTENTS, FAILURES, Cut, NormalizeAndCutFn
+from transforms.segmenting import EXTENTS, FAILURES, Cut, CuttingFn
 from transforms.transcript import Piece
 from transforms.typed import TypedTransform
 
@@ -33,17 +33,19 @@ class ChapterCut:
     counts: Reading
 
 
-class CutChaptersFn(NormalizeAndCutFn):
+class CutChaptersFn(CuttingFn[Recording | PlannedChapter, Cut | ChapterCut]):
     """Takes chapters, and cuts recordings in one piece, on threads of its own; see `CutChapters`."""
 
     def task(self, element: Recording | PlannedChapter) -> Callable[[], Cut | ChapterCut]:
-        """Take the sound of a chapter's segments; for a recording see `NormalizeAndCutFn`."""
-        return super().task(element) if isinstance(element, Recording) else partial(self._taken, element)
+        """Take the sound of a chapter's segments, or cut a recording."""
+        if isinstance(element, Recording):
+            return partial(self._cut_or_bury, element)
+        return partial(self._taken, element)
 
     def outputs(self, result: Cut | ChapterCut) -> Iterator[Output]:
         """Segments, then the extents of recordings; or failures, or the spans that nobody called for."""
         if isinstance(result, Cut):
-            yield from (each for each in super().outputs(result) if not isinstance(each.value, Piece))
+            yield from (each for each in self._outputs_of(result) if not isinstance(each.value, Piece))
             return
         count(result.counts)
         for segment in result.segments:

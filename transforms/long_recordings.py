@@ -169,8 +169,10 @@ class ListenFn(CrewFn[ChapterToHear, tuple[ChapterFound, Reading]]):
                 value: ChapterHeard | Checked | Failure | None = self._cutter.check(element.long)
             else:
                 value = self._cutter.listen(element.long, element.number)
+        counts = Reading(chapters_heard=isinstance(value, ChapterHeard))
+        self._meter.meter.add(counts)
         found = ChapterFound(element.long, element.number, value)
-        return found, Reading(decode_ms=round(span.seconds * 1000))
+        return found, counts + Reading(decode_ms=round(span.seconds * 1000))
 
 
 class PlannedRecordings(NamedTuple):
