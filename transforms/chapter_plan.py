@@ -8,7 +8,7 @@ decoded in one piece then, and what comes of that stands.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import BinaryIO
 
@@ -88,12 +88,14 @@ class PlannedChapter:
         plan_key: under which its cuts are recorded.
         number: of the chapter.
         parts: of its channels, those without a segment here left out.
+        is_last: whether no later chapter has segments.
     """
 
     long: LongRecording
     plan_key: bytes
     number: int
     parts: tuple[ChapterPart, ...]
+    is_last: bool = False
 
     def take_task(self, settings: CutSettings) -> TakeTask:
         """How its sound is taken."""
@@ -206,13 +208,10 @@ def plan_recording(
             record.add(known)
     channels = [(channel, found[channel.channel][1]) for channel in known.channels]
     parted = [(_extent(long, settings, channel, checked), channel, speech) for channel, speech in channels]
-    chapters = (
-        PlannedChapter(long, key, number, tuple(_parts(long, number, parted)))
-        for number in range(long.chapters.count)
-    )
-    return RecordingPlan(
-        tuple(extent for extent, _, _ in parted), tuple(each for each in chapters if each.parts)
-    )
+    by_chapter = ((number, tuple(_parts(long, number, parted))) for number in range(long.chapters.count))
+    chapters = [PlannedChapter(long, key, number, parts) for number, parts in by_chapter if parts]
+    chapters[-1:] = [replace(chapter, is_last=True) for chapter in chapters[-1:]]
+    return RecordingPlan(tuple(extent for extent, _, _ in parted), tuple(chapters))
 
 
 def _extent(long: LongRecording, settings: CutSettings, channel: PlannedChannel, checked: Checked) -> Extent:

@@ -58,17 +58,26 @@ class CutChaptersFn(CuttingFn[Recording | PlannedChapter, Cut | ChapterCut]):
         with meter.span(Doing.DECODING) as span:
             taken = self._cutter.take(chapter)
         missing: tuple[Failure | Span, ...] = ()
-        counts = Reading()
+        # A recording counts as done with its last chapter: the others may be anywhere.
+        recordings = int(chapter.is_last)
         if taken is None:
             missing = tuple(_spans_of(chapter))
             counts = Reading(segments_unanswered=len(missing))
         elif isinstance(taken, Failure):
             missing = tuple(_failure_at(each, taken) for each in _spans_of(chapter))
-            counts = Reading(segments_failed=len(missing), failures={taken.code: len(missing)})
+            counts = Reading(
+                segments_failed=len(missing),
+                failures={taken.code: len(missing)},
+                recordings_done=recordings,
+            )
             self._meter.failed(taken)
+        else:
+            channels = [(part.extent.audio_uri, part.extent.channel) for part in chapter.parts]
+            segments = sum(len(part.segments) for part in chapter.parts)
+            counts = Reading(recordings_done=meter.cut(channels, segments, recordings))
         meter.add(counts)
-        segments = iter(()) if taken is None or isinstance(taken, Failure) else taken
-        return ChapterCut(segments, missing, counts + Reading(decode_ms=round(span.seconds * 1000)))
+        sounding = iter(()) if taken is None or isinstance(taken, Failure) else taken
+        return ChapterCut(sounding, missing, counts + Reading(decode_ms=round(span.seconds * 1000)))
 
 
 def _spans_of(chapter: PlannedChapter) -> Iterator[Span]:

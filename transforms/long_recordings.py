@@ -274,6 +274,7 @@ def _counts_of(plan: RecordingPlan) -> Reading:
     """What a recording adds to the counts of the run when it is cut."""
     return Reading(
         recordings_read=1,
+        recordings_done=not plan.chapters,
         segments_cut=sum(extent.segments for extent in plan.extents),
         audio_ms=sum(extent.duration_samples * 1000 // extent.sample_rate for extent in plan.extents),
         speech_ms=sum(extent.speech_samples * 1000 // extent.sample_rate for extent in plan.extents),

@@ -74,7 +74,8 @@ def _of_wav(stream: Readable) -> Outline | None:
     if layout is None or layout.raw is None or layout.size_is_wrong or layout.missing_bytes:
         return None
     frame_bytes = layout.raw.channels * _SAMPLE_BYTES[layout.raw.subtype]
-    frames = (layout.declared_bytes or 0) // frame_bytes
+    # From 2 GiB on a size may be meant as it is written.
+    frames = min(layout.written_bytes, layout.present_bytes) // frame_bytes
     if not frames:
         return None
     return Outline(frames, layout.raw.sample_rate, layout.raw.channels, layout.low_frequency_channel)
