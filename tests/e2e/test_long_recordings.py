@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import os
+import signal
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from tests.e2e.command import beamscribe, records, rows, settings
+from tests.e2e.command import beamscribe, ended, records, rows, settings, start_apart
 
 TABLES = ("segments", "transcripts", "failures")
 TWO = ("--", "--direct_num_workers=2", "--direct_running_mode=multi_threading")
@@ -71,5 +74,52 @@ def test_rows_of_long_recordings_are_those_of_one_piece_and_no_call_is_made_twic
     )
     assert again.code == 0, again.stderr
     assert service.stats().billed == 2 * billed
-    [first] = records(tmp_path / "several")
-    assert first["timeline"]["totals"]["recordings_read"] == 3
+    [of_one] = (each["timeline"]["totals"] for each in records(tmp_path / "one")[:1])
+    [of_several] = (each["timeline"]["totals"] for each in records(tmp_path / "several"))
+    for name in ("recordings_read", "recordings_done", "segments_cut", "audio_ms", "speech_ms", "calls"):
+        assert of_several[name] == of_one[name], name
+    assert (of_one["chapters_heard"], of_several["chapters_heard"]) == (0, 3 + 4)
+
+
+def test_a_killed_run_over_long_recordings_goes_on_where_it_was(serve, tmp_path):
+    (tmp_path / "in").mkdir()
+    soundfile.write(tmp_path / "in" / "long.wav", phrases(8000, 40.0, 3), 8000)
+    service = serve(latency_ms=(300, 400))
+    changes = settings(
+        service, segmentation__skip_silence="true", audio__chapters_above_hours=0.1, concurrency=4
+    )
+    command = ["run", "--input=in", "--output=out", *changes, "--", "--direct_num_workers=2"]
+    processes = "--direct_running_mode=multi_processing"
+    process = start_apart([*command, processes], tmp_path)
+    while service.stats().billed < 8 and process.poll() is None:
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    run = ended(start_apart([*command, processes], tmp_path))
+    assert run.code == 0, run.stderr
+    [transcript] = rows(tmp_path / "out", "transcripts")
+    assert transcript["status"] == "complete"
+    stats = service.stats()
+    assert stats.distinct_billed_payloads == transcript["segments"] == len(rows(tmp_path / "out", "segments"))
+    assert stats.billed - stats.distinct_billed_payloads <= 4
+    assert sum(each["timeline"]["totals"]["chapters_heard"] for each in records(tmp_path / "out")) >= 8
+
+
+def test_long_recordings_that_are_not_what_they_should_be_fail_as_in_one_piece(serve, tmp_path):
+    samples = phrases(8000, 11.0, 3)
+    soundfile.write(tmp_path / "other.wav", samples, 8000)
+    soundfile.write(tmp_path / "damaged.flac", samples, 8000)
+    data = bytearray((tmp_path / "damaged.flac").read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 2000] = bytes(2000)
+    (tmp_path / "damaged.flac").write_bytes(data)
+    (tmp_path / "list.csv").write_text("audio,crc32c\nother.wav,00000001\ndamaged.flac,\n")
+    service = serve()
+    changes = settings(service, segmentation__skip_silence="true", audio__chapters_above_hours=0.1)
+    arguments = ("run", "--manifest", tmp_path / "list.csv", *changes, "--output")
+    one = beamscribe(*arguments, tmp_path / "one")
+    several = beamscribe(*arguments, tmp_path / "several", *TWO)
+    assert (one.code, several.code) == (3, 3), several.stderr
+    assert told(tmp_path / "several") == told(tmp_path / "one")
+    assert {row["code"] for row in rows(tmp_path / "several", "failures")} == {"ChecksumMismatch", "Damaged"}
+    totals = [each["timeline"]["totals"] for each in records(tmp_path / "several")]
+    assert totals[0]["recordings_done"] == 2
