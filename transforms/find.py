@@ -60,7 +60,7 @@ class ListRecordings(beam.PTransform):
     """`FindRecordings`, all still on one worker; takes the same arguments."""
 
     def __init__(
-        self, sources: Sources, skipping: Skipping | None = None, coordination: Path | None = None
+        self, sources: Sources, skipping: Skipping | None = None, coordination: Coordination | None = None
     ) -> None:
         super().__init__()
         self._list = _ListRecordings(sources, skipping, coordination)
