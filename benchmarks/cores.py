@@ -25,10 +25,10 @@ from benchmarks.ffmpeg import Ffmpeg, described, find_ffmpeg
 from benchmarks.media import FLAC, MP3, WAV, Format, make_media
 from benchmarks.tables import show, times
 from benchmarks.ways import SAMPLE_RATE
+from transforms.chosen import ChannelChoice
 from transforms.cut_source import CutTask
 from transforms.cuts import CutPolicy
 from transforms.decode_pool import DecodePool
-from transforms.normalize import ChannelChoice
 
 GOAL: Final = 1.7
 """Times as fast on two processes as on one, at least, where nothing else runs."""

@@ -14,7 +14,8 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from transforms.normalize import ChannelChoice, normalize
+from transforms.chosen import ChannelChoice
+from transforms.normalize import normalize
 
 SAMPLE_RATE = 16_000
 """Samples per second of all that is made here, mono."""

@@ -20,7 +20,8 @@ import pocketsphinx
 from numpy.typing import NDArray
 
 from benchmarks.corpus import RECORDINGS, SAMPLE_RATE
-from transforms.normalize import ChannelChoice, normalize
+from transforms.chosen import ChannelChoice
+from transforms.normalize import normalize
 
 MEASURED_RECORDINGS = RECORDINGS.parent.parent.parent / "shared" / "audio"
 """Where real recordings with word times lie, beside the checkout; they are not shipped."""

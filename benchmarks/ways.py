@@ -22,7 +22,8 @@ import soxr
 from benchmarks.ffmpeg import Ffmpeg
 from benchmarks.media import WAV, Format
 from transforms.checksum import ChecksumReader
-from transforms.normalize import ChannelChoice, normalize
+from transforms.chosen import ChannelChoice
+from transforms.normalize import normalize
 from transforms.samples import to_int16
 from transforms.sound import AudioSegment
 

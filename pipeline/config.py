@@ -36,6 +36,12 @@ class Audio(Section):
         ge=1,
         description="A decoder that gets nowhere for so long is ended, and its recording is a failure.",
     )
+    chapters_above_hours: float | None = Field(
+        default=1.0,
+        gt=0,
+        description="With several workers a local wav or flac file that is longer is decoded in chapters, "
+        "each by another worker; its cuts are the same. Without it every recording is decoded in one piece.",
+    )
 
 
 class Segmentation(Section):

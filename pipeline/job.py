@@ -22,7 +22,7 @@ from pipeline.job_settings import Places, Request, job_of, shaping_of
 from pipeline.outcome import ExitCode
 from pipeline.progress import Course
 from pipeline.run_record import RunCounts, RunRecord, new_run_id, utc_now, write_record
-from pipeline.runner import beam_options, counts_of, runner_of, workers_of
+from pipeline.runner import beam_options, counts_of, is_local, runner_of, workers_of
 from pipeline.shared_state import SharedState, open_state
 from pipeline.signals import stopping_on_signals
 from pipeline.state import LocalState
@@ -90,6 +90,7 @@ def run(request: Request, *, watcher: Watcher = NOBODY, now: Callable[[], dateti
             record.run_id,
             places,
             workers_of(options),
+            are_all=is_local(options),
             skipping=None if skipping is None else state.share(skipping),
             max_calls=max_calls_of(request.config),
         )

@@ -14,6 +14,7 @@ from transforms.client import ClientSettings
 from transforms.cut_settings import CutSettings
 from transforms.known import Shaping, Skipping, settings_digest
 from transforms.listing import Sources
+from transforms.long_recordings import ChapterPolicy
 from transforms.pace import PacePolicy
 from transforms.parts import Rolling
 from transforms.recognize import RecognizeSettings
@@ -21,6 +22,10 @@ from transforms.request import answer_fingerprint
 from transforms.retry import RetryPolicy
 from transforms.shared_place import Coordination, State
 from transforms.source import ReadLimits
+
+# So many long recordings keep all workers busy by themselves, but for a last while.
+_LONG_FOR_EACH_CORE = 4
+_LONG_FOR_A_CLUSTER = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,7 @@ def job_of(
     places: Places,
     workers: int,
     *,
+    are_all: bool = True,
     skipping: Skipping | None = None,
     max_calls: int | None = None,
 ) -> Job:
@@ -83,6 +89,7 @@ def job_of(
         run_id: the run.
         places: where it keeps what.
         workers: how many share the calls in flight and the cores.
+        are_all: whether there are no others, on other machines.
         skipping: recordings that need no reading.
         max_calls: that may be billed; None for any number.
 
@@ -101,7 +108,17 @@ def job_of(
         run_id=run_id,
         coordination=places.coordination,
         rolling=rolling,
+        chapters=_chapters(config, workers, are_all=are_all),
     )
+
+
+def _chapters(config: Config, workers: int, *, are_all: bool) -> ChapterPolicy | None:
+    """Which recordings are worked by several workers; None where there is one, or none may be."""
+    hours = config.audio.chapters_above_hours
+    if hours is None or (are_all and workers == 1):
+        return None
+    cores = max(os.cpu_count() or 1, workers)
+    return ChapterPolicy(hours * 3600, _LONG_FOR_EACH_CORE * cores if are_all else _LONG_FOR_A_CLUSTER)
 
 
 def cutting_of(config: Config, places: Places, workers: int) -> CutSettings:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pipeline.plain import name_of
 from transforms.addresses import format_crc32c, is_uri, locations_of
+from transforms.chosen import ChannelChoice
 from transforms.cut_source import CutTask
 from transforms.cuts import CutPolicy
 from transforms.decode_pool import DecodePool
@@ -16,7 +17,6 @@ from transforms.engines import sample_rate_of
 from transforms.errors import RecordingError
 from transforms.fetch import ReadLimits
 from transforms.hold import Hold
-from transforms.normalize import ChannelChoice
 from transforms.records import Recording, SampleRange
 from transforms.sound import sound_of
 from transforms.source import open_source

@@ -134,6 +134,12 @@ def workers_of(options: PipelineOptions) -> int:
     return workers or os.cpu_count() or 1
 
 
+def is_local(options: PipelineOptions) -> bool:
+    """Whether `workers_of` tells of all workers; a service or a cluster has as many as it has."""
+    name: str = options.view_as(StandardOptions).runner
+    return name.rsplit(".", 1)[-1].lower() in _LOCAL_RUNNERS
+
+
 def share(total: int, workers: int, key: str) -> int:
     """What one worker gets of a total that all of them together may use.
 

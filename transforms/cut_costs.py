@@ -47,6 +47,18 @@ _LENGTH_COSTS: Frames = np.rint(
 ).astype(np.int64)
 
 
+def levels_of(energies: NDArray[np.float64]) -> Frames:
+    """Levels in hundredths of a dB, at most 9,031 for 16 bits, of the mean squares of frames."""
+    levels: Frames = np.rint(_HUNDREDTHS * 10 * np.log10(1 + energies)).astype(np.int64)
+    return levels
+
+
+def energies_of(levels: Frames) -> NDArray[np.float64]:
+    """Mean squares that have these levels."""
+    energies: NDArray[np.float64] = 10 ** (levels / (_HUNDREDTHS * 10)) - 1
+    return energies
+
+
 class FrameSums:
     """Running sums of score and level, over the frames that may still be asked for.
 
@@ -63,9 +75,8 @@ class FrameSums:
     def push(self, speech: NDArray[np.float32], energies: NDArray[np.float64]) -> None:
         """Take the speech probabilities and mean squares of the next frames, shape ``(frames,)`` both."""
         scores = np.rint(speech * np.float64(ONE)).astype(np.int64)
-        levels = np.rint(_HUNDREDTHS * 10 * np.log10(1 + energies)).astype(np.int64)
         self._scores = _extended(self._scores, scores)
-        self._levels = _extended(self._levels, levels)
+        self._levels = _extended(self._levels, levels_of(energies))
         self.end += len(speech)
 
     def drop(self, before: int) -> None:

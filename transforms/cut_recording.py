@@ -7,9 +7,7 @@ stays answered, whatever has become of decoders and detectors since.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
@@ -20,10 +18,10 @@ from transforms.cut_settings import CutSettings
 from transforms.cut_source import ChannelCut, CutTask, SourceCut, cut_source
 from transforms.engines import sample_rate_of
 from transforms.errors import RecordingError
-from transforms.hold import HeldSound
+from transforms.hold import HeldSound, Hold
 from transforms.keys import PlanBasis, plan_key, tiled_plan_key
 from transforms.records import Extent, Failure, PlannedSegment, Recording, Segment, Span, Stage
-from transforms.source import open_source, verify
+from transforms.source import open_source, unchanged, verify
 
 SourceCutter = Callable[[BinaryIO, CutTask], SourceCut]
 """What decodes and cuts: `cut_source`, or a process that does (`decode_pool`)."""
@@ -46,27 +44,8 @@ class CutChannel:
 
     def segments(self) -> Iterator[Segment]:
         """Its segments in order; their sound is loaded when it is asked for."""
-        for index, (planned, key) in enumerate(zip(self.planned, self.keys, strict=True)):
-            span = Span(
-                audio_uri=self.extent.audio_uri,
-                audio_crc32c=self.extent.audio_crc32c,
-                channel=self.extent.channel,
-                segment_index=index,
-                start_sample=planned.own.start_sample,
-                end_sample=planned.own.end_sample,
-                sample_rate=self.extent.sample_rate,
-                engine=self.extent.engine,
-            )
-            own = HeldSound(self.decoded.hold, (planned.own,), span.sample_rate)
-            sound = own if planned.sent == (planned.own,) else replace(own, pieces=planned.sent)
-            yield Segment(
-                span,
-                sound=sound,
-                key=key,
-                sent=() if sound is own else planned.sent,
-                own=own,
-                speech_samples=self.decoded.speech.samples_in(planned.own),
-            )
+        speech = map(self.decoded.speech.samples_in, (planned.own for planned in self.planned))
+        return segments_of(self.extent, self.planned, self.keys, speech, self.decoded.hold)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +64,55 @@ class CutRecording:
         """All segments, channel by channel."""
         for channel in self.channels:
             yield from channel.segments()
+
+
+def segments_of(
+    extent: Extent,
+    planned: Sequence[PlannedSegment],
+    keys: Sequence[bytes],
+    speech_samples: Iterable[int],
+    hold: Hold,
+    *,
+    first_index: int = 0,
+) -> Iterator[Segment]:
+    """Segments of a channel that follow each other; their sound is loaded when it is asked for.
+
+    Args:
+        extent: of the channel.
+        planned: where they lie.
+        keys: of the answer to each.
+        speech_samples: how much of each is speech.
+        hold: has the sound of them all.
+        first_index: the number of the first.
+    """
+    for index, (each, key, speech) in enumerate(
+        zip(planned, keys, speech_samples, strict=True), start=first_index
+    ):
+        span = span_of(extent, index, each)
+        own = HeldSound(hold, (each.own,), span.sample_rate)
+        sound = own if each.sent == (each.own,) else replace(own, pieces=each.sent)
+        yield Segment(
+            span,
+            sound=sound,
+            key=key,
+            sent=() if sound is own else each.sent,
+            own=own,
+            speech_samples=speech,
+        )
+
+
+def span_of(extent: Extent, index: int, planned: PlannedSegment) -> Span:
+    """Where a segment of a channel lies."""
+    return Span(
+        audio_uri=extent.audio_uri,
+        audio_crc32c=extent.audio_crc32c,
+        channel=extent.channel,
+        segment_index=index,
+        start_sample=planned.own.start_sample,
+        end_sample=planned.own.end_sample,
+        sample_rate=extent.sample_rate,
+        engine=extent.engine,
+    )
 
 
 def cut_recording(
@@ -109,7 +137,7 @@ def cut_recording(
         OSError: the temporary folder is full.
     """
     engine = settings.engines.engine_for(recording.language)
-    with open_source(recording, limits=settings.limits) as source, _unchanged(source, recording):
+    with open_source(recording, limits=settings.limits) as source, unchanged(source, recording):
         found = cutter(source, _task(recording, settings, sample_rate_of(engine)))
     # Bytes that are not the expected ones explain more than what a decoder made of them.
     verify(recording, found.checked)
@@ -120,7 +148,14 @@ def cut_recording(
         each.hold.settle()
     channels = tuple(
         CutChannel(
-            extent=_extent(recording, settings, engine, found, planned),
+            extent=extent_of(
+                recording,
+                settings,
+                engine,
+                planned,
+                crc32c=found.checked.crc32c,
+                damaged=found.damage is not None,
+            ),
             planned=planned.segments,
             keys=planned.answer_keys,
             decoded=decoded[planned.channel],
@@ -128,28 +163,6 @@ def cut_recording(
         for planned in _plan(recording, settings, engine, found, record)
     )
     return CutRecording(channels, _damage(recording, settings, found))
-
-
-@contextmanager
-def _unchanged(source: BinaryIO, recording: Recording) -> Iterator[None]:
-    """See to it that what is read is one file, and not two halves of a changing one."""
-    before = os.fstat(source.fileno())
-    # The cutter may close its copy of the source.
-    descriptor = os.dup(source.fileno())
-    try:
-        yield
-        after = os.fstat(descriptor)
-    finally:
-        os.close(descriptor)
-    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-        raise RecordingError(
-            Stage.READ,
-            codes.READ_FAILED,
-            f"{recording.audio_uri}: it changed while it was read, from {before.st_size:,} to "
-            f"{after.st_size:,} bytes. Perhaps it is still being written: run the same command again when it "
-            "is whole.",
-            retryable=True,
-        )
 
 
 def failure_of(recording: Recording, settings: CutSettings, error: RecordingError) -> Failure:
@@ -177,12 +190,19 @@ def _task(recording: Recording, settings: CutSettings, sample_rate: int) -> CutT
     )
 
 
-def _extent(
-    recording: Recording, settings: CutSettings, engine: str, found: SourceCut, planned: PlannedChannel
+def extent_of(
+    recording: Recording,
+    settings: CutSettings,
+    engine: str,
+    planned: PlannedChannel,
+    *,
+    crc32c: int,
+    damaged: bool = False,
 ) -> Extent:
+    """How far a channel of a recording reaches that was cut as planned."""
     return Extent(
         audio_uri=recording.audio_uri,
-        audio_crc32c=found.checked.crc32c,
+        audio_crc32c=crc32c,
         channel=planned.channel,
         engine=engine,
         sample_rate=sample_rate_of(engine),
@@ -191,7 +211,7 @@ def _extent(
         speech_samples=planned.speech_samples,
         segments=len(planned.segments),
         recording_id=recording.recording_id,
-        damaged=found.damage is not None,
+        damaged=damaged,
         mark=recording.mark,
         settings=settings.shaping.of(recording),
     )
@@ -201,18 +221,18 @@ def _plan(
     recording: Recording, settings: CutSettings, engine: str, found: SourceCut, record: AnswerRecord | None
 ) -> tuple[PlannedChannel, ...]:
     """The recorded cuts of the recording, or those just made, which are recorded then."""
-    keys = _plan_keys(recording, settings, engine, found.checked.digest)
-    if record is not None:
-        for known in filter(None, map(record.find_plan, keys)):
-            if _fits(known, found, sample_rate_of(engine)):
-                return known.channels
+    keys = plan_keys(recording, settings, engine, found.checked.digest)
+    lengths = {channel.number: channel.total_samples for channel in found.channels}
+    known = recorded_plan(record, keys, lengths, sample_rate_of(engine))
+    if known is not None:
+        return known.channels
     made = Planned(keys[0], tuple(_planned(channel, settings, engine) for channel in found.channels))
     if record is not None:
         record.add(made)
     return made.channels
 
 
-def _plan_keys(
+def plan_keys(
     recording: Recording, settings: CutSettings, engine: str, content_digest: bytes
 ) -> tuple[bytes, ...]:
     """By what the cuts of the recording are recorded, or were by an earlier version."""
@@ -250,14 +270,27 @@ def _planned(channel: ChannelCut, settings: CutSettings, engine: str) -> Planned
     )
 
 
-def _fits(plan: Planned, found: SourceCut, sample_rate: int) -> bool:
-    """Whether a recorded plan is one of the sound that was decoded now."""
-    recorded = {channel.channel: channel.total_samples for channel in plan.channels}
-    decoded = {channel.number: channel.total_samples for channel in found.channels}
+def recorded_plan(
+    record: AnswerRecord | None, keys: Iterable[bytes], lengths: Mapping[int, int], sample_rate: int
+) -> Planned | None:
+    """The first recorded plan under the keys that is one of the sound that was decoded now.
+
+    Args:
+        record: where it is looked up.
+        keys: under which it may be.
+        lengths: of the channels, by number, in samples.
+        sample_rate: samples per second.
+    """
+    if record is None:
+        return None
     tolerance = _SAME_LENGTH_SECONDS * sample_rate
-    return recorded.keys() == decoded.keys() and all(
-        abs(recorded[channel] - samples) <= tolerance for channel, samples in decoded.items()
-    )
+    for known in filter(None, map(record.find_plan, keys)):
+        recorded = {channel.channel: channel.total_samples for channel in known.channels}
+        if recorded.keys() == lengths.keys() and all(
+            abs(recorded[channel] - samples) <= tolerance for channel, samples in lengths.items()
+        ):
+            return known
+    return None
 
 
 def _damage(recording: Recording, settings: CutSettings, found: SourceCut) -> Failure | None:

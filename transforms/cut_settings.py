@@ -6,13 +6,13 @@ from dataclasses import dataclass, field, fields
 from typing import Literal
 
 from transforms import formats
+from transforms.chosen import ChannelChoice
 from transforms.cuts import CutPolicy
 from transforms.engines import EngineChoice, sample_rate_of
 from transforms.errors import UsageError
 from transforms.fetch import ReadLimits
 from transforms.keys import Fingerprint, answer_key, url_key
 from transforms.known import Shaping
-from transforms.normalize import ChannelChoice
 from transforms.records import Mark, Recording
 from transforms.request import RequestParameters, answer_fingerprint
 from transforms.shared_place import Coordination, State

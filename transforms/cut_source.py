@@ -14,11 +14,12 @@ from blake3 import blake3
 
 from transforms import codes
 from transforms.checksum import Checked, ChecksumReader
+from transforms.chosen import ChannelChoice
 from transforms.cuts import CutPolicy
 from transforms.cutting import Cutter
 from transforms.errors import RecordingError
 from transforms.hold import Hold, joined
-from transforms.normalize import ChannelChoice, normalize
+from transforms.normalize import normalize
 from transforms.records import PlannedSegment, Stage
 from transforms.speech import open_detector
 from transforms.speech_frames import SpeechFrames
@@ -86,13 +87,11 @@ class SourceCut:
     failure: RecordingError | None = None
 
 
-def _tell_nobody(seconds: float) -> None:
-    pass
+def tell_nobody(seconds: float) -> None:
+    """Progress that nobody asks for."""
 
 
-def cut_source(
-    source: BinaryIO, task: CutTask, progress: Callable[[float], None] = _tell_nobody
-) -> SourceCut:
+def cut_source(source: BinaryIO, task: CutTask, progress: Callable[[float], None] = tell_nobody) -> SourceCut:
     """Decode, resample, checksum and cut a recording, in this process.
 
     Args:

@@ -3,22 +3,42 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
+from typing import BinaryIO, TypeVar
 
 from transforms.addresses import is_http
 from transforms.answer_record import AnswerRecord
+from transforms.chapter_plan import (
+    LongRecording,
+    PlannedChapter,
+    RecordingPlan,
+    keys_of_chapter,
+    plan_recording,
+)
+from transforms.chapter_work import ChapterHeard, listen, take
+from transforms.checksum import Checked, ChecksumReader
 from transforms.crew import or_dead_letter
 from transforms.cut_recording import CutRecording, cut_recording, failure_of
 from transforms.cut_settings import CutSettings
-from transforms.cut_source import cut_source
+from transforms.cut_source import cut_source, tell_nobody
 from transforms.decode_pool import DecodePool
 from transforms.fetch import ReadLimits, mark_of_url
 from transforms.folders import OutputError
 from transforms.hold import allow_many_files
 from transforms.pass_on import PassedOn, pass_on
-from transforms.records import Failure, Mark, Recording, Stage
+from transforms.records import Failure, Mark, Recording, Segment, Stage
+from transforms.source import open_source, unchanged
 from transforms.stopping import OUTPUT_FAILED, StopReason, StopSignal
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class OnePiece:
+    """A long recording that has to be decoded in one piece after all."""
 
 
 class RecordingCutter:
@@ -54,25 +74,80 @@ class RecordingCutter:
 
     def cut(self, recording: Recording) -> CutRecording | PassedOn | Failure | None:
         """The recording with its segments, or why it has none; None once the run is stopped."""
-        return or_dead_letter(
-            partial(self._cut, recording),
-            stage=Stage.DECODE,
-            bury=partial(failure_of, recording, self._settings),
-        )
+        return self._buried(recording, partial(self._cut, recording))
+
+    def listen(self, long: LongRecording, number: int) -> ChapterHeard | Failure | None:
+        """What is heard in a chapter of a long recording, or why nothing is; None once the run is stopped."""
+
+        def work() -> ChapterHeard:
+            with self._opened(long) as source:
+                task = long.listen_task(number, self._settings)
+                if self._pool is None:
+                    return listen(source, task, tell_nobody)
+                return self._pool.listen(source, task)
+
+        return self._buried(long.recording, work)
+
+    def check(self, long: LongRecording) -> Checked | Failure | None:
+        """The checksum of a long recording, or why it has none; None once the run is stopped."""
+
+        def work() -> Checked:
+            with self._opened(long) as source:
+                return ChecksumReader(source, long.recording.audio_uri).finish()
+
+        return self._buried(long.recording, work)
+
+    def plan(
+        self, long: LongRecording, checked: Checked, heard: Sequence[ChapterHeard]
+    ) -> RecordingPlan | OnePiece | Failure | None:
+        """How a long recording is cut, or why it is not; None once the run is stopped."""
+
+        def work() -> RecordingPlan | OnePiece:
+            planned = plan_recording(long, checked, heard, self._settings, self._record)
+            return OnePiece() if planned is None else planned
+
+        return self._buried(long.recording, work)
+
+    def take(self, chapter: PlannedChapter) -> Iterator[Segment] | Failure | None:
+        """The segments of a chapter, or why they have no sound; None once the run is stopped."""
+
+        def work() -> Iterator[Segment]:
+            with self._opened(chapter.long) as source:
+                task = chapter.take_task(self._settings)
+                taken = (
+                    take(source, task, tell_nobody) if self._pool is None else self._pool.take(source, task)
+                )
+            for hold in taken.holds:
+                hold.settle()
+            keys = keys_of_chapter(chapter, taken.digests, self._settings, self._record)
+            return chapter.segments(keys, taken.holds)
+
+        return self._buried(chapter.long.recording, work)
 
     def close(self) -> None:
         """End the decode processes; no thread may be cutting."""
         if self._pool is not None:
             self._pool.close()
 
-    def _cut(self, recording: Recording) -> CutRecording | PassedOn | None:
-        if self._stop.reason() is not None:
-            return None
+    def _cut(self, recording: Recording) -> CutRecording | PassedOn:
         if self._settings.by_url and recording.content is None and is_http(recording.location):
             return pass_on(recording, self._settings, mark_of=self._mark_of)
         cutter = cut_source if self._pool is None else self._pool.cut
+        return cut_recording(recording, self._settings, self._record, cutter=cutter)
+
+    def _buried(self, recording: Recording, work: Callable[[], Result]) -> Result | Failure | None:
+        """What the work comes to, or its dead letter; None once the run is stopped."""
+        return or_dead_letter(
+            partial(self._unless_stopped, recording, work),
+            stage=Stage.DECODE,
+            bury=partial(failure_of, recording, self._settings),
+        )
+
+    def _unless_stopped(self, recording: Recording, work: Callable[[], Result]) -> Result | None:
+        if self._stop.reason() is not None:
+            return None
         try:
-            return cut_recording(recording, self._settings, self._record, cutter=cutter)
+            return work()
         except OutputError as error:
             self._stop.stop(StopReason(OUTPUT_FAILED, str(error)))
         except InterruptedError:  # the run was stopped, and nothing was paid for yet
@@ -80,6 +155,12 @@ class RecordingCutter:
         except OSError as error:  # of this machine: what a recording can do wrong is a RecordingError
             self._stop.stop(_short_of(error, recording))
         return None
+
+    @contextmanager
+    def _opened(self, long: LongRecording) -> Iterator[BinaryIO]:
+        """The bytes of a long recording, as they were when its header was read."""
+        with open_source(long.recording) as source, unchanged(source, long.recording, long.state):
+            yield source
 
 
 def _short_of(error: OSError, recording: Recording) -> StopReason:

@@ -11,7 +11,8 @@ from transforms.cuts import CutPlanner, CutPolicy, frame_energies
 from transforms.hold import HeldSound, Hold
 from transforms.records import PlannedSegment
 from transforms.sound import AudioSegment
-from transforms.speech import SpeechDetector, open_detector
+from transforms.speech import open_detector
+from transforms.speech_chapters import SpeechDetector
 from transforms.speech_frames import SpeechFrames
 
 

@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from transforms.cut_source import CutTask, SourceCut
-from transforms.decode_messages import Answer, Progress, answer_from_bytes, task_to_bytes
+from transforms.decode_messages import Answer, Done, Progress, Task, answer_from_bytes, task_to_bytes
 from transforms.errors import RecordingError
 from transforms.hold import Hold
 from transforms.wire import Wire
@@ -93,11 +92,11 @@ class DecodeChild:
     def ask(
         self,
         source: BinaryIO,
-        task: CutTask,
+        task: Task,
         stall_seconds: float,
         clock: Callable[[], float],
         stopped: Callable[[], bool],
-    ) -> SourceCut | RecordingError | OSError:
+    ) -> Done | RecordingError | OSError:
         """Hand a task over, and wait for what comes of it.
 
         Raises:

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from transforms.chapter_work import ChapterHeard, ListenTask, SoundTaken, TakeTask
+from transforms.chapters import Chapters
 from transforms.checksum import Checked
+from transforms.chosen import ChannelChoice
 from transforms.cut_source import ChannelCut, CutTask, SourceCut
 from transforms.cuts import CutPolicy
 from transforms.errors import RecordingError
 from transforms.hold import Hold
-from transforms.normalize import ChannelChoice
+from transforms.outline import Outline
 from transforms.records import PlannedSegment, Stage
 from transforms.speech_frames import SpeechFrames
 
@@ -32,34 +35,67 @@ class Progress:
     seconds: float
 
 
-Answer = Progress | SourceCut | RecordingError | OSError
+Task = CutTask | ListenTask | TakeTask
+"""What a decode process is asked for."""
+
+Done = SourceCut | ChapterHeard | SoundTaken
+"""What comes of it, in the same order."""
+
+Answer = Progress | Done | RecordingError | OSError
 """What a decode process says: signs of life, and then what came of its task.
 
-The errors are those that `cut_source` raised.
+The errors are those that the work raised.
 """
 
 
-def task_to_bytes(task: CutTask) -> bytes:
+def task_to_bytes(task: Task) -> bytes:
     """Write a task."""
-    return _dump(asdict(task))
+    if isinstance(task, CutTask):
+        return _dump(["cut", asdict(task)])
+    if isinstance(task, ListenTask):
+        return _dump(["listen", asdict(task)])
+    pairs = [(number, [each.pairs for each in segments]) for number, segments in task.segments]
+    return _dump(["take", {**asdict(replace(task, segments=())), "segments": pairs}])
 
 
-def task_from_bytes(message: bytes) -> CutTask:
+def task_from_bytes(message: bytes) -> Task:
     """Read a task."""
-    fields = json.loads(message)
-    policy = CutPolicy(**fields.pop("policy"))
-    channels = ChannelChoice(**fields.pop("channels"))
-    return CutTask(**fields, policy=policy, channels=channels)
+    kind, fields = json.loads(message)
+    fields["channels"] = ChannelChoice(**fields["channels"])
+    if kind == "cut":
+        return CutTask(**{**fields, "policy": CutPolicy(**fields["policy"])})
+    outline = Outline(**fields["chapters"].pop("outline"))
+    fields["chapters"] = Chapters(outline, **fields["chapters"])
+    if kind == "listen":
+        return ListenTask(**fields)
+    segments = fields.pop("segments")
+    return TakeTask(
+        **fields,
+        segments=tuple((number, tuple(map(PlannedSegment.of_pairs, pairs))) for number, pairs in segments),
+    )
+
+
+def holds_of(answer: Answer) -> list[Hold]:
+    """What goes beside an answer, in order."""
+    if isinstance(answer, SourceCut):
+        return [channel.hold for channel in answer.channels]
+    return list(answer.holds) if isinstance(answer, SoundTaken) else []
 
 
 def answer_to_bytes(answer: Answer) -> bytes:
-    """Write an answer; the holds of its channels go beside it, in order."""
+    """Write an answer; what `holds_of` tells goes beside it."""
     if isinstance(answer, Progress):
         return _dump(["progress", answer.seconds])
     if isinstance(answer, RecordingError):
         return _dump(["recording", *_error_fields(answer)])
     if isinstance(answer, OSError):
         return _dump(["system", answer.errno, answer.strerror or str(answer)])
+    if isinstance(answer, ChapterHeard):
+        channels = [(number, frames.hex()) for number, frames in answer.channels]
+        return _dump(["heard", answer.number, answer.before.hex(), answer.behind.hex(), channels])
+    if isinstance(answer, SoundTaken):
+        digests = [[digest.hex() for digest in channel] for channel in answer.digests]
+        return _dump(["taken", [hold.first_sample for hold in answer.holds], digests])
     checked = answer.checked
     return _dump(
         [
@@ -77,7 +113,7 @@ def answer_from_bytes(message: bytes, holds: Sequence[Hold]) -> Answer:
 
     Args:
         message: what `answer_to_bytes` wrote.
-        holds: of its channels, in order.
+        holds: that came beside it, in order.
     """
     kind, *fields = json.loads(message)
     if kind == "progress":
@@ -86,6 +122,10 @@ def answer_from_bytes(message: bytes, holds: Sequence[Hold]) -> Answer:
         return _error(*fields)
     if kind == "system":
         return OSError(*fields)
+    if kind == "heard":
+        return _heard(*fields)
+    if kind == "taken":
+        return _taken(holds, *fields)
     (crc32c, size_bytes, digest), channels, damage, failure = fields
     return SourceCut(
         Checked(crc32c, size_bytes, bytes.fromhex(digest)),
@@ -93,6 +133,17 @@ def answer_from_bytes(message: bytes, holds: Sequence[Hold]) -> Answer:
         damage,
         None if failure is None else _error(*failure),
     )
+
+
+def _heard(number: int, before: str, behind: str, channels: list[tuple[int, str]]) -> ChapterHeard:
+    frames = tuple((channel, bytes.fromhex(packed)) for channel, packed in channels)
+    return ChapterHeard(number, bytes.fromhex(before), bytes.fromhex(behind), frames)
+
+
+def _taken(holds: Sequence[Hold], first_samples: list[int], digests: list[list[str]]) -> SoundTaken:
+    for hold, first_sample in zip(holds, first_samples, strict=True):
+        hold.first_sample = first_sample
+    return SoundTaken(tuple(tuple(map(bytes.fromhex, channel)) for channel in digests), tuple(holds))
 
 
 def _dump(fields: object) -> bytes:

@@ -17,11 +17,14 @@ from dataclasses import replace
 from typing import BinaryIO, Final
 
 from transforms import codes
+from transforms.chapter_work import ChapterHeard, ListenTask, SoundTaken, TakeTask
 from transforms.checksum import ChecksumReader
 from transforms.cut_source import CutTask, SourceCut
 from transforms.decode_child import DecodeChild, LastWords
+from transforms.decode_messages import Done, Task
 from transforms.errors import RecordingError
 from transforms.records import Stage
+from transforms.speech_chapters import CHAPTER_SECONDS
 
 DECODE_MODULE: Final = "transforms.decode_process"
 """What a decode process runs."""
@@ -36,6 +39,14 @@ _log = logging.getLogger(__name__)
 _COMPLAINT = re.compile(r"libmpg123\S*\s*error: (?P<what>.{1,200})")
 
 _ALL = "input.retry_failed: all tries it again."
+
+
+class _EndedError(Exception):
+    """A decode process has crashed; ``failure`` tells how."""
+
+    def __init__(self, failure: RecordingError) -> None:
+        super().__init__(str(failure))
+        self.failure = failure
 
 
 class DecodePool:
@@ -80,32 +91,63 @@ class DecodePool:
                 can be started.
         """
         process = self._process_of_this_thread()
+        try:
+            answer = self._answer(process, source, task)
+        except _EndedError as error:
+            return SourceCut(ChecksumReader(source, task.name).finish(), failure=error.failure)
+        assert isinstance(answer, SourceCut), "that was asked for"
+        return _with_complaint(answer, process.said)
+
+    def listen(self, source: BinaryIO, task: ListenTask) -> ChapterHeard:
+        """`chapter_work.listen` in a process of this thread; raises what `cut` does."""
+        answer = self._chapter_answer(source, task)
+        assert isinstance(answer, ChapterHeard), "that was asked for"
+        return answer
+
+    def take(self, source: BinaryIO, task: TakeTask) -> SoundTaken:
+        """`chapter_work.take` in a process of this thread; raises what `cut` does."""
+        answer = self._chapter_answer(source, task)
+        assert isinstance(answer, SoundTaken), "that was asked for"
+        return answer
+
+    def _chapter_answer(self, source: BinaryIO, task: ListenTask | TakeTask) -> Done:
+        try:
+            return self._answer(self._process_of_this_thread(), source, task)
+        except _EndedError as error:
+            raise error.failure from error
+
+    def _answer(self, process: DecodeChild, source: BinaryIO, task: Task) -> Done:
+        """What came of a task.
+
+        Raises:
+            _EndedError: the process has crashed.
+        """
         fit = False
         try:
             answer = process.ask(source, task, self._stall_seconds, self._clock, self._stopped)
             fit = self._is_fit(process, answer, task)
         except TimeoutError as error:
             raise _hung(task.name, self._stall_seconds) from error
-        except (EOFError, ConnectionError):
-            failure = _crashed(task.name, process.last_words())
-            return SourceCut(ChecksumReader(source, task.name).finish(), failure=failure)
+        except (EOFError, ConnectionError) as error:
+            raise _EndedError(_crashed(task.name, process.last_words())) from error
         finally:
             if not fit:
                 self._let_go(process)
-        if isinstance(answer, SourceCut):
-            return _with_complaint(answer, process.said)
-        raise answer
+        if isinstance(answer, RecordingError | OSError):
+            raise answer
+        return answer
 
-    def _is_fit(
-        self, process: DecodeChild, answer: SourceCut | RecordingError | OSError, task: CutTask
-    ) -> bool:
+    def _is_fit(self, process: DecodeChild, answer: Done | RecordingError | OSError, task: Task) -> bool:
         """Whether a process can do another task."""
-        if isinstance(answer, SourceCut):
+        if isinstance(answer, RecordingError | OSError):
+            # What it could not have all of it may still have much of.
+            return not (isinstance(answer, RecordingError) and answer.code == codes.DECODER_OUT_OF_MEMORY)
+        if isinstance(answer, SourceCut) and isinstance(task, CutTask):
             samples = sum(channel.total_samples for channel in answer.channels)
             process.decoded_hours += samples / task.sample_rate / 3600
-            return process.decoded_hours < self._renewed_after_hours
-        # What it could not have all of it may still have much of.
-        return not (isinstance(answer, RecordingError) and answer.code == codes.DECODER_OUT_OF_MEMORY)
+        else:
+            process.decoded_hours += CHAPTER_SECONDS / 3600
+        return process.decoded_hours < self._renewed_after_hours
 
     def close(self) -> None:
         """End all processes; no thread may be waiting for one."""

@@ -21,8 +21,17 @@ from collections.abc import Callable
 from typing import BinaryIO, Final, cast
 
 from transforms import codes
-from transforms.cut_source import CutTask, SourceCut, cut_source
-from transforms.decode_messages import Answer, Progress, answer_to_bytes, task_from_bytes
+from transforms.chapter_work import ListenTask, listen, take
+from transforms.cut_source import CutTask, cut_source
+from transforms.decode_messages import (
+    Answer,
+    Done,
+    Progress,
+    Task,
+    answer_to_bytes,
+    holds_of,
+    task_from_bytes,
+)
 from transforms.errors import RecordingError
 from transforms.heap import keep_large_buffers
 from transforms.records import Stage
@@ -44,11 +53,18 @@ _READINGS: Final = 4
 _PR_SET_PDEATHSIG: Final = 1
 _PARENT_POLL_SECONDS: Final = 1.0
 
-Work = Callable[[BinaryIO, CutTask, Callable[[float], None]], SourceCut]
-"""What `cut_source` is: bytes, task and a callback for progress to what came of it."""
+Work = Callable[[BinaryIO, Task, Callable[[float], None]], Done]
+"""What `done` is: bytes, task and a callback for progress to what came of it."""
 
 
-def main(work: Work = cut_source) -> None:
+def done(source: BinaryIO, task: Task, progress: Callable[[float], None]) -> Done:
+    """What a task asks for; see `cut_source` and `chapter_work`."""
+    if isinstance(task, CutTask):
+        return cut_source(source, task, progress)
+    return listen(source, task, progress) if isinstance(task, ListenTask) else take(source, task, progress)
+
+
+def main(work: Work = done) -> None:
     """Serve the parent that the command line names until it is gone.
 
     Args:
@@ -74,11 +90,10 @@ def serve(wire: Wire, work: Work, clock: Callable[[], float] = time.monotonic) -
             return
         task = task_from_bytes(message)
         answer = _answer(task, _Watched(files[0], _Pulse(wire, clock)), work)
-        holds = [channel.hold for channel in answer.channels] if isinstance(answer, SourceCut) else []
-        wire.send(answer_to_bytes(answer), [hold.fileno() for hold in holds])
+        wire.send(answer_to_bytes(answer), [hold.fileno() for hold in holds_of(answer)])
 
 
-def _answer(task: CutTask, source: _Watched, work: Work) -> Answer:
+def _answer(task: Task, source: _Watched, work: Work) -> Answer:
     try:
         with source:
             return work(cast(BinaryIO, source), task, source.pulse.decoded)

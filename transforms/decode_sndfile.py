@@ -68,6 +68,7 @@ class SndfileDecoder:
         stream: at any position.
         low_frequency_channel: the subwoofer's channel if the caller knows it.
         raw: the stream is bare samples, of this encoding.
+        start_frame: where it begins; only PCM and flac can be moved in to the frame.
 
     Raises:
         UndecodableError: libsndfile does not open it, or gets no sample out of it.
@@ -79,6 +80,7 @@ class SndfileDecoder:
         stream: ShieldedStream,
         low_frequency_channel: int | None = None,
         raw: RawFormat | None = None,
+        start_frame: int = 0,
     ) -> None:
         self._stream = stream
         stream.seek(0)
@@ -91,6 +93,8 @@ class SndfileDecoder:
                 self._file = _ForwardFile(
                     buffered, "r", raw.sample_rate, raw.channels, raw.subtype, endian="LITTLE", format="RAW"
                 )
+            if start_frame:
+                self._file.seek(start_frame)
         except soundfile.LibsndfileError as error:
             stream.check()
             raise UndecodableError(codes.NOT_AUDIO, f"libsndfile says: {_text_of(error)}") from error
@@ -102,6 +106,7 @@ class SndfileDecoder:
         is_mp3 = self._file.format in ("MP3", "MPEG")
         self.structure: Structure | None = "mpeg frames" if is_mp3 else None
         self.damage: str | None = None
+        self._start_frame = start_frame
         # 16-bit samples are fetched as such: in one read instead of many small ones. Of flac
         # libsndfile makes floats faster than these.
         is_16_bit = self._file.subtype == "PCM_16" and self._file.format != "FLAC"
@@ -118,7 +123,7 @@ class SndfileDecoder:
         Raises:
             BeamscribeError, OSError: reading the stream failed.
         """
-        frames = 0
+        frames = self._start_frame
         block = self._first
         while len(block):
             frames += len(block)

@@ -47,6 +47,22 @@ class FindRecordings(beam.PTransform):
         self, sources: Sources, skipping: Skipping | None = None, coordination: Coordination | None = None
     ) -> None:
         super().__init__()
+        self._list = ListRecordings(sources, skipping, coordination)
+
+    def expand(self, pbegin: PBegin) -> PCollection[Recording]:
+        """Wire the steps."""
+        listed = pbegin | "List" >> self._list
+        return listed | "Spread over workers" >> beam.Reshuffle().with_output_types(Recording)
+
+
+@beam.typehints.with_output_types(Recording)
+class ListRecordings(beam.PTransform):
+    """`FindRecordings`, all still on one worker; takes the same arguments."""
+
+    def __init__(
+        self, sources: Sources, skipping: Skipping | None = None, coordination: Coordination | None = None
+    ) -> None:
+        super().__init__()
         self._list = _ListRecordings(sources, skipping, coordination)
 
     def expand(self, pbegin: PBegin) -> PCollection[Recording]:
@@ -55,7 +71,6 @@ class FindRecordings(beam.PTransform):
             pbegin
             | "Sources" >> beam.Impulse()
             | "List recordings" >> beam.ParDo(self._list).with_output_types(Recording)
-            | "Spread over workers" >> beam.Reshuffle().with_output_types(Recording)
         )
 
 

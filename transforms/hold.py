@@ -28,22 +28,24 @@ _OPEN_FILES = 8192
 
 
 class Hold:
-    """The normalized sound of one channel, 16-bit mono PCM, from its first sample on.
+    """The normalized sound of one channel, 16-bit mono PCM, from its first sample or a later one on.
 
     One thread writes it; then any thread may read. Its file is closed when nobody has it
     any more.
 
     Args:
         file: where it lies, open for reading; None for a new temporary file.
+        first_sample: of the channel, with which it begins.
 
     Raises:
         OSError: there is no place for temporary files.
     """
 
-    def __init__(self, file: io.FileIO | None = None) -> None:
+    def __init__(self, file: io.FileIO | None = None, first_sample: int = 0) -> None:
         if file is None:
             file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - see close
         self._file = file
+        self.first_sample = first_sample
         self._pcm: bytes | None = None
         self._closing = weakref.finalize(self, file.close)
 
@@ -68,7 +70,8 @@ class Hold:
 
     def read(self, wanted: SampleRange) -> bytes:
         """The sound of a range; shorter where the channel ends in it."""
-        start, size = wanted.start_sample * BYTES_PER_SAMPLE, wanted.samples * BYTES_PER_SAMPLE
+        start = (wanted.start_sample - self.first_sample) * BYTES_PER_SAMPLE
+        size = wanted.samples * BYTES_PER_SAMPLE
         return self._read(start, size) if self._pcm is None else self._pcm[start : start + size]
 
     def fileno(self) -> int:

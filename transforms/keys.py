@@ -102,6 +102,25 @@ def tiled_plan_key(basis: PlanBasis, max_samples: int, search_samples: int) -> b
     return _plan_digest(basis, max_samples, search_samples)
 
 
+def cuts_key(plan: bytes) -> bytes:
+    """The key of the cuts of a recording whose segments' keys are not known yet, 32 bytes.
+
+    Args:
+        plan: `plan_key`.
+    """
+    return _digest("cuts", plan.hex())
+
+
+def chapter_key(plan: bytes, number: int) -> bytes:
+    """The key of what one chapter has of a recording's cuts, 32 bytes.
+
+    Args:
+        plan: `plan_key`.
+        number: of the chapter.
+    """
+    return _digest("chapter", plan.hex(), number)
+
+
 def _plan_digest(basis: PlanBasis, *where: int | Fingerprint) -> bytes:
     return _digest(
         "plan",

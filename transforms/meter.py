@@ -112,10 +112,12 @@ class Meter:
         with self._lock:
             self._under_way = self._under_way or UnderWay()
 
-    def cut(self, channels: Collection[Channel], segments: int) -> int:
-        """A recording was cut; returns how many recordings are done by that."""
+    def cut(self, channels: Collection[Channel], segments: int, recordings: int = 1) -> int:
+        """A recording was cut, or a part of one; see `UnderWay.begin`."""
         with self._lock:
-            return 1 if self._under_way is None else self._under_way.begin(channels, segments)
+            if self._under_way is None:
+                return recordings
+            return self._under_way.begin(channels, segments, recordings)
 
     def settled(self, channel: Channel, *, called: bool) -> int:
         """A segment is settled; returns how many recordings are done by that."""

@@ -58,10 +58,15 @@ class MixState:
     end_gain: float
 
 
+def mix_frame(sample_rate: int) -> int:
+    """The length of the frames that are counted from the recording's start, in samples."""
+    return max(1, round(sample_rate * _FRAME_SECONDS))
+
+
 def start_mix(sample_rate: int, channels: int) -> MixState:
     """The state before the first block of a recording, of two channels at least."""
     return MixState(
-        frame=max(1, round(sample_rate * _FRAME_SECONDS)),
+        frame=mix_frame(sample_rate),
         pending=np.zeros((channels, 0), np.float32),
         window=np.zeros((channels, channels, _WINDOW_FRAMES - 1)),
         signs=np.zeros(channels),
@@ -122,6 +127,13 @@ def finish_mix(state: MixState) -> Floats:
     # Up to a whole frame, and one more for the limiter to look at.
     silence = np.zeros((-left % state.frame + state.frame, channels), np.float32)
     return mix(state, silence)[1][:left]
+
+
+def memory_of(state: MixState) -> bytes:
+    """All that decides how a mix goes on; the same bytes from two, and they go on alike."""
+    numbers = np.array([state.gain, state.end_gain])
+    parts = (state.pending, state.window, state.signs, numbers)
+    return b"".join(np.ascontiguousarray(part).tobytes() for part in parts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,50 +2,25 @@
 
 pydub's AudioSegment carries the blocks. Its own resampler and downmix are not used:
 ``set_frame_rate`` removes no alias at all (a 9 kHz tone comes out of 48 to 16 kHz at 0 dB),
-``set_channels(1)`` makes silence of antiphase stereo. libsoxr resamples (HQ: aliases at
--87 dB, the floor of 16 bits), `mixing` mixes, before resampling since that is cheaper.
+``set_channels(1)`` makes silence of antiphase stereo. `resampling` resamples, `mixing` mixes,
+before resampling since that is cheaper.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, Literal, Protocol
-
-import numpy as np
-import soxr
+from typing import BinaryIO
 
 from transforms import codes
+from transforms.chosen import ChannelChoice, Chosen, chosen_of
 from transforms.decode import open_decoder
 from transforms.decode_base import Decoder
 from transforms.errors import RecordingError
-from transforms.mixing import finish_mix, mix, start_mix
 from transforms.records import Stage
-from transforms.samples import Floats, Samples, floats_of, to_int16
+from transforms.resampling import Resampler, open_resampler
+from transforms.samples import Samples, to_int16
 from transforms.sound import AudioSegment, sound_of
-
-
-@dataclass(frozen=True, slots=True)
-class ChannelChoice:
-    """What becomes of the channels of a recording; made by its three class methods."""
-
-    kind: Literal["mix", "split", "only"]
-    channel: int = 0
-
-    @classmethod
-    def mix(cls) -> ChannelChoice:
-        """All of them together, as channel 0."""
-        return cls("mix")
-
-    @classmethod
-    def split(cls) -> ChannelChoice:
-        """Each by itself, under its own number."""
-        return cls("split")
-
-    @classmethod
-    def only(cls, channel: int) -> ChannelChoice:
-        """One of them, counted from 0, which keeps its number."""
-        return cls("only", channel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +54,16 @@ class Normalized:
                 reading the stream raised.
         """
         with open_decoder(self._stream, self._name) as decoder:
-            numbers = _channel_numbers(decoder, self._channels, self._name)
-            resampler = _resampler(decoder.sample_rate, self._sample_rate, len(numbers))
+            numbers = channel_numbers(decoder, self._channels, self._name)
+            resampler = open_resampler(decoder.sample_rate, self._sample_rate, len(numbers))
             length = 0
-            for samples in _resampled(_chosen(decoder, self._channels), resampler):
+            chosen = chosen_of(
+                self._channels,
+                channels=decoder.channels,
+                low_frequency_channel=decoder.low_frequency_channel,
+                sample_rate=decoder.sample_rate,
+            )
+            for samples in filter(len, _resampled(decoder.blocks(), chosen, resampler)):
                 length += len(samples)
                 yield from self._blocks(numbers, samples)
             if not length:
@@ -103,7 +84,7 @@ class Normalized:
 def normalize(stream: BinaryIO, *, name: str, sample_rate: int, channels: ChannelChoice) -> Normalized:
     """Decode a recording to 16-bit mono, in blocks of about six seconds.
 
-    A channel of ``n`` frames becomes ``resampled_length(n, ...)`` samples, whatever the blocks.
+    A channel of ``n`` frames becomes `resampling.resampled_length` samples, whatever the blocks.
     16-bit mono at ``sample_rate`` comes through bit for bit.
 
     Args:
@@ -115,12 +96,12 @@ def normalize(stream: BinaryIO, *, name: str, sample_rate: int, channels: Channe
     return Normalized(stream, name, sample_rate, channels)
 
 
-def resampled_length(frames: int, from_rate: int, to_rate: int) -> int:
-    """How many samples ``frames`` become: ``frames * to_rate / from_rate``, half rounded up."""
-    return (2 * frames * to_rate + from_rate) // (2 * from_rate)
+def channel_numbers(decoder: Decoder, choice: ChannelChoice, name: str) -> range:
+    """The numbers of the channels that are made of a recording.
 
-
-def _channel_numbers(decoder: Decoder, choice: ChannelChoice, name: str) -> range:
+    Raises:
+        RecordingError: one was asked for that is not there.
+    """
     if choice.kind == "mix":
         return range(1)
     if choice.kind == "split":
@@ -136,80 +117,8 @@ def _channel_numbers(decoder: Decoder, choice: ChannelChoice, name: str) -> rang
     return range(choice.channel, choice.channel + 1)
 
 
-def _chosen(decoder: Decoder, choice: ChannelChoice) -> Iterator[Samples]:
-    """The channels that were asked for, as (frames, channels) at the recording's rate."""
-    if choice.kind == "split":
-        return decoder.blocks()
-    if choice.kind == "only":
-        return (block[:, choice.channel : choice.channel + 1] for block in decoder.blocks())
-    return _mixed(decoder)
-
-
-def _mixed(decoder: Decoder) -> Iterator[Samples]:
-    audible = [number for number in range(decoder.channels) if number != decoder.low_frequency_channel]
-    if len(audible) < 2:
-        for block in decoder.blocks():
-            yield block[:, audible] if audible else block
-        return
-    state = start_mix(decoder.sample_rate, len(audible))
-    for block in decoder.blocks():
-        state, mixed = mix(state, block if len(audible) == decoder.channels else block[:, audible])
-        yield mixed[:, np.newaxis]
-    yield finish_mix(state)[:, np.newaxis]
-
-
-def _resampled(blocks: Iterator[Samples], resampler: _Resampler) -> Iterator[Samples]:
+def _resampled(blocks: Iterator[Samples], chosen: Chosen, resampler: Resampler) -> Iterator[Samples]:
     for block in blocks:
-        samples = resampler.resample(block)
-        if len(samples):
-            yield samples
-    tail = resampler.finish()
-    if len(tail):
-        yield tail
-
-
-class _Resampler(Protocol):
-    def resample(self, samples: Samples) -> Samples: ...
-
-    def finish(self) -> Floats: ...
-
-
-def _resampler(from_rate: int, to_rate: int, channels: int) -> _Resampler:
-    return _Same(channels) if from_rate == to_rate else _Soxr(from_rate, to_rate, channels)
-
-
-class _Same:
-    """Samples at the right rate already."""
-
-    def __init__(self, channels: int) -> None:
-        self._channels = channels
-
-    def resample(self, samples: Samples) -> Samples:
-        return samples
-
-    def finish(self) -> Floats:
-        return np.zeros((0, self._channels), np.float32)
-
-
-class _Soxr:
-    """libsoxr on a stream, with the length made exact at its end."""
-
-    def __init__(self, from_rate: int, to_rate: int, channels: int) -> None:
-        self._rates = (from_rate, to_rate)
-        self._stream = soxr.ResampleStream(from_rate, to_rate, channels, dtype="float32", quality="HQ")
-        self._channels = channels
-        self._taken = 0
-        self._given = 0
-
-    def resample(self, samples: Samples) -> Floats:
-        self._taken += len(samples)
-        result: Floats = self._stream.resample_chunk(np.ascontiguousarray(floats_of(samples)))
-        self._given += len(result)
-        return result
-
-    def finish(self) -> Floats:
-        nothing = np.zeros((0, self._channels), np.float32)
-        tail: Floats = self._stream.resample_chunk(nothing, last=True)
-        missing = resampled_length(self._taken, *self._rates) - self._given
-        padding = np.zeros((max(0, missing - len(tail)), self._channels), np.float32)
-        return np.concatenate((tail[: max(0, missing)], padding))
+        yield resampler.resample(chosen.take(block))
+    yield resampler.resample(chosen.finish())
+    yield resampler.finish()

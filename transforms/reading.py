@@ -33,6 +33,7 @@ class Reading:
         recordings_failed: failed as a whole, or damaged.
         recordings_not_started: left because the run was stopped.
         recordings_done: failed as a whole, or all of whose segments are answered or failed.
+        chapters_heard: of long recordings that several workers share, listened to.
         segments_cut: what the recordings were cut into.
         segments_recognized: answered, by a call or from the record of paid answers.
         segments_failed: without an answer for good, or after all repeats.
@@ -68,6 +69,7 @@ class Reading:
     recordings_failed: int = _unit("recordings")
     recordings_not_started: int = _unit("recordings")
     recordings_done: int = _unit("recordings")
+    chapters_heard: int = _unit("chapters")
     segments_cut: int = _unit("segments")
     segments_recognized: int = _unit("segments")
     segments_failed: int = _unit("segments")

@@ -17,7 +17,7 @@ import apache_beam as beam
 
 from transforms.answer_book import AnswerBook, borrowed_book, give_back
 from transforms.beam_counts import count
-from transforms.crew import CrewFn, Output
+from transforms.crew import CrewFn, Element, Output, Result
 from transforms.cut_recording import CutRecording
 from transforms.cut_settings import CutSettings
 from transforms.cutter import RecordingCutter
@@ -45,8 +45,8 @@ class Cut:
     counts: Reading
 
 
-class NormalizeAndCutFn(CrewFn[Recording, Cut]):
-    """Decodes recordings on threads of its own; see `NormalizeAndCut`."""
+class CuttingFn(CrewFn[Element, Result]):
+    """What cuts recordings, or parts of them, on threads of its own, each with a decode process."""
 
     def __init__(self, settings: CutSettings) -> None:
         super().__init__(threads=settings.threads, ahead=settings.threads)
@@ -71,11 +71,12 @@ class NormalizeAndCutFn(CrewFn[Recording, Cut]):
         if self._book is not None:
             give_back(self._book)
 
-    def task(self, element: Recording) -> Callable[[], Cut]:
-        """Cut the recording, or bury it."""
-        return partial(self._cut_or_bury, element)
+    def finish_bundle(self) -> Iterator[Any]:
+        """Hand all on; what was counted can be seen then."""
+        yield from super().finish_bundle()
+        self._meter.write()
 
-    def outputs(self, result: Cut) -> Iterator[Output]:
+    def _outputs_of(self, result: Cut) -> Iterator[Output]:
         """Segments, then the extents of their channels, each as a piece too; or the failure."""
         count(result.counts)
         if result.value is None:
@@ -92,11 +93,6 @@ class NormalizeAndCutFn(CrewFn[Recording, Cut]):
         if result.value.damage is not None:
             yield Output(result.value.damage, FAILURES)
 
-    def finish_bundle(self) -> Iterator[Any]:
-        """Hand all on; what was counted can be seen then."""
-        yield from super().finish_bundle()
-        self._meter.write()
-
     def _cut_or_bury(self, recording: Recording) -> Cut:
         meter = self._meter.meter
         with meter.span(Doing.DECODING) as span:
@@ -111,6 +107,18 @@ class NormalizeAndCutFn(CrewFn[Recording, Cut]):
             self._meter.failed(failure)
         meter.add(counts)
         return Cut(value, counts + Reading(decode_ms=round(span.seconds * 1000)))
+
+
+class NormalizeAndCutFn(CuttingFn[Recording, Cut]):
+    """Decodes recordings; see `NormalizeAndCut`."""
+
+    def task(self, element: Recording) -> Callable[[], Cut]:
+        """Cut the recording, or bury it."""
+        return partial(self._cut_or_bury, element)
+
+    def outputs(self, result: Cut) -> Iterator[Output]:
+        """Segments, then the extents of their channels, each as a piece too; or the failure."""
+        return self._outputs_of(result)
 
 
 def _counts_of(value: CutRecording | PassedOn | Failure | None) -> Reading:

@@ -93,6 +93,7 @@ class WavLayout:
         data_start: where the samples begin, in bytes.
         raw: their encoding; None if it is a compressed one.
         declared_bytes: the size of the data chunk as written; None if unknown to the writer.
+        written_bytes: the same, or the placeholder that was written instead.
         present_bytes: from the start of the data chunk to the end of the file.
         low_frequency_channel: see `decode_base.Decoder`.
         size_is_wrong: audio goes on behind the end of the data chunk, as when its size is
@@ -103,6 +104,7 @@ class WavLayout:
     data_start: int
     raw: RawFormat | None
     declared_bytes: int | None
+    written_bytes: int
     present_bytes: int
     low_frequency_channel: int | None
     size_is_wrong: bool
@@ -132,6 +134,7 @@ def read_wav_layout(stream: Readable) -> WavLayout | None:
                 data_start=position,
                 raw=_raw_format(fmt),
                 declared_bytes=size if is_known else None,
+                written_bytes=size,
                 present_bytes=file_bytes - position,
                 low_frequency_channel=_low_frequency_channel(fmt),
                 size_is_wrong=_audio_goes_on(stream, position + size, file_bytes)

@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import BinaryIO, cast
 
 from transforms.addresses import audio_uri_of, format_crc32c, is_uri, uri_text
@@ -63,6 +64,50 @@ def open_source(
                 f"{recording.audio_uri}: empty, 0 bytes. Is it still being written? Copy it again.",
             )
         yield source
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """By which a change of an opened file shows."""
+
+    size_bytes: int
+    modified_ns: int
+
+
+def state_of(descriptor: int) -> FileState:
+    """The state of an opened file now."""
+    found = os.fstat(descriptor)
+    return FileState(found.st_size, found.st_mtime_ns)
+
+
+@contextmanager
+def unchanged(source: BinaryIO, recording: Recording, known: FileState | None = None) -> Iterator[None]:
+    """See to it that what is read is one file, and not two halves of a changing one.
+
+    Args:
+        source: what is read inside; it may be closed there.
+        recording: that it is of.
+        known: how it was when something else was read of it.
+
+    Raises:
+        RecordingError: it has changed.
+    """
+    before = known or state_of(source.fileno())
+    descriptor = os.dup(source.fileno())
+    try:
+        yield
+        after = state_of(descriptor)
+    finally:
+        os.close(descriptor)
+    if before != after:
+        raise RecordingError(
+            Stage.READ,
+            READ_FAILED,
+            f"{recording.audio_uri}: it changed while it was read, from {before.size_bytes:,} to "
+            f"{after.size_bytes:,} bytes. Perhaps it is still being written: run the same command again when "
+            "it is whole.",
+            retryable=True,
+        )
 
 
 def verify(recording: Recording, checked: Checked) -> None:

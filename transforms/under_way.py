@@ -32,13 +32,19 @@ class UnderWay:
     def __init__(self) -> None:
         self._groups: dict[Channel, _Group] = {}
 
-    def begin(self, channels: Collection[Channel], segments: int) -> int:
-        """A recording has been cut into so many segments; returns how many recordings are done by that."""
+    def begin(self, channels: Collection[Channel], segments: int, recordings: int = 1) -> int:
+        """A recording has been cut into so many segments; returns how many recordings are done by that.
+
+        Args:
+            channels: of the recording.
+            segments: of these channels.
+            recordings: how many that is: 0 for a part whose recording is counted with another.
+        """
         if not segments:
-            return 1
+            return recordings
         group = next((self._groups[each] for each in channels if each in self._groups), _Group(set()))
         group.channels.update(channels)
-        group.recordings += 1
+        group.recordings += recordings
         group.left += segments
         self._groups.update(dict.fromkeys(channels, group))
         return 0

@@ -11,7 +11,8 @@ from tests.conftest import SHIPPED
 from tests.e2e.command import Row, beamscribe, records, rows, settings
 from tests.e2e.sounds import RATE, chatter, write_wav
 from tests.transforms.media_files import sound_file
-from transforms.normalize import ChannelChoice, normalize
+from transforms.chosen import ChannelChoice
+from transforms.normalize import normalize
 
 DEFAULT = {"segmentation__detector": "silero", "segmentation__skip_silence": "true"}
 LETTER = SHIPPED / "letter_16k.wav"

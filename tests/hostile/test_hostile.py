@@ -19,12 +19,13 @@ from tests.hostile.make_hostile import (
     write_large,
 )
 from transforms.addresses import audio_uri_of
+from transforms.chosen import ChannelChoice
 from transforms.cut_source import CutTask, cut_source
 from transforms.cuts import CutPolicy
 from transforms.decode import open_decoder
 from transforms.errors import RecordingError
 from transforms.listing import Sources, list_recordings
-from transforms.normalize import ChannelChoice, normalize
+from transforms.normalize import normalize
 from transforms.sniff import read_wav_layout
 from transforms.source import open_source
 

@@ -12,10 +12,10 @@ from blake3 import blake3
 from media_files import sound_file
 
 from transforms.checksum import Checked
+from transforms.chosen import ChannelChoice
 from transforms.cut_source import CutTask, cut_source
 from transforms.cuts import CutPolicy
 from transforms.errors import RecordingError
-from transforms.normalize import ChannelChoice
 from transforms.records import SampleRange
 
 RATE = 16_000

@@ -5,19 +5,23 @@ import errno
 from hypothesis import given
 from hypothesis import strategies as st
 
+from transforms.chapter_work import ChapterHeard, ListenTask, SoundTaken, TakeTask
+from transforms.chapters import Chapters
 from transforms.checksum import Checked
+from transforms.chosen import ChannelChoice
 from transforms.cut_source import ChannelCut, CutTask, SourceCut
 from transforms.cuts import CutPolicy
 from transforms.decode_messages import (
     Progress,
     answer_from_bytes,
     answer_to_bytes,
+    holds_of,
     task_from_bytes,
     task_to_bytes,
 )
 from transforms.errors import RecordingError
 from transforms.hold import Hold
-from transforms.normalize import ChannelChoice
+from transforms.outline import Outline
 from transforms.records import PlannedSegment, SampleRange, Stage
 from transforms.speech_frames import SpeechFrames
 
@@ -50,6 +54,42 @@ def test_a_task_arrives_as_it_was(name, kind, channel, max_hours):
     policy = CutPolicy.for_rate(8000, max_samples=400_000, squeeze_seconds=0.5, skip_silence=False)
     task = CutTask(name, 8000, ChannelChoice(kind, channel), policy, "energy", max_hours)
     assert task_from_bytes(task_to_bytes(task)) == task
+
+
+outlines = st.builds(
+    Outline,
+    st.integers(1, 10**12),
+    st.integers(8000, 192_000),
+    st.integers(1, 8),
+    st.none() | st.integers(0, 7),
+)
+long_ones = st.builds(Chapters, outlines, st.sampled_from([8000, 16000]), st.integers(1, 10**6))
+
+
+@given(st.text(), long_ones, st.integers(0, 99))
+def test_a_chapter_to_listen_to_arrives_as_it_was(name, chapters, number):
+    task = ListenTask(name, chapters, number, ChannelChoice.only(3), "silero")
+    assert task_from_bytes(task_to_bytes(task)) == task
+
+
+@given(st.text(), long_ones, st.lists(planned, min_size=1, max_size=4).map(tuple))
+def test_a_chapter_to_take_arrives_as_it_was(name, chapters, segments):
+    task = TakeTask(name, chapters, 7, ChannelChoice.split(), ((0, segments), (2, segments[:1])))
+    assert task_from_bytes(task_to_bytes(task)) == task
+
+
+@given(st.integers(0, 99), st.binary(max_size=32), st.binary(max_size=32), st.binary(max_size=99))
+def test_what_was_heard_arrives_as_it_was(number, before, behind, frames):
+    heard = ChapterHeard(number, before, behind, ((0, frames), (5, b"")))
+    assert answer_from_bytes(answer_to_bytes(heard), holds_of(heard)) == heard
+
+
+def test_what_was_taken_arrives_as_it_was_with_the_place_of_its_sound():
+    taken = SoundTaken(((b"a" * 32, b"b" * 32), ()), (Hold(first_sample=99), Hold(first_sample=7)))
+    arrived = (Hold(), Hold())
+    assert holds_of(taken) == list(taken.holds)
+    assert answer_from_bytes(answer_to_bytes(taken), arrived) == SoundTaken(taken.digests, arrived)
+    assert [hold.first_sample for hold in arrived] == [99, 7]
 
 
 @given(cuts)

@@ -17,11 +17,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from transforms.chosen import ChannelChoice
 from transforms.cut_source import CutTask, SourceCut, cut_source
 from transforms.cuts import CutPolicy
 from transforms.decode_pool import DecodePool
 from transforms.errors import RecordingError
-from transforms.normalize import ChannelChoice
 
 RATE = 16_000
 RECORDINGS = Path(__file__).resolve().parents[1] / "recordings"

@@ -10,11 +10,11 @@ from typing import BinaryIO
 import pytest
 
 from transforms.checksum import Checked, ChecksumReader
+from transforms.chosen import ChannelChoice
 from transforms.cut_source import CutTask, SourceCut
 from transforms.cuts import CutPolicy
 from transforms.decode_messages import Answer, Progress, answer_from_bytes, task_to_bytes
 from transforms.decode_process import Work, serve
-from transforms.normalize import ChannelChoice
 from transforms.wire import Wire
 
 TASK = CutTask(

@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from media_files import SHARED_AUDIO, level_db, sound_file, tone, wav_file
 
+from transforms.chosen import ChannelChoice
 from transforms.errors import RecordingError
-from transforms.normalize import ChannelChoice, normalize, resampled_length
+from transforms.normalize import normalize
 from transforms.records import Stage
+from transforms.resampling import resampled_length
 from transforms.samples import to_int16
 
 MIX, SPLIT = ChannelChoice.mix(), ChannelChoice.split()

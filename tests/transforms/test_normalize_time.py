@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from tests.e2e.ticks import phrases_of_ticks, seconds_of_ticks, sparse_wav
-from transforms.normalize import ChannelChoice, normalize, resampled_length
+from transforms.chosen import ChannelChoice
+from transforms.normalize import normalize
+from transforms.resampling import resampled_length
 
 HOUR = 3600
 

@@ -12,12 +12,12 @@ import pytest
 from apache_beam.testing.util import assert_that, equal_to
 
 from tests.e2e.sounds import chatter, write_wav
+from transforms.chosen import ChannelChoice
 from transforms.cut_recording import CutRecording
 from transforms.cut_settings import CutSettings
 from transforms.cut_source import CutTask, SourceCut
 from transforms.decode_pool import DecodePool
 from transforms.engines import EngineChoice
-from transforms.normalize import ChannelChoice
 from transforms.records import Failure, Recording, Segment, Span
 from transforms.segmenting import NormalizeAndCut, NormalizeAndCutFn, SegmentCoder
 from transforms.sound import AudioSegment

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.e2e.command import beamscribe, ended, records, rows, settings, start_apart
+
+TABLES = ("segments", "transcripts", "failures")
+TWO = ("--", "--direct_num_workers=2", "--direct_running_mode=multi_threading")
+
+
+def phrases(rate: int, minutes: float, seed: int = 0) -> np.ndarray:
+    """Bursts of noise of a few seconds, each different, with silence that is never quite silent."""
+    random = np.random.default_rng(seed)
+    length = round(minutes * 60 * rate)
+    samples = random.standard_normal(length) * 20
+    place = 0
+    while place < length:
+        place += round(random.uniform(1, 9) * rate)
+        burst = round(random.uniform(2, 12) * rate)
+        samples[place : place + burst] *= 100
+        place += burst
+    return samples.astype(np.int16)
+
+
+def told(output: Path) -> dict[str, list[dict[str, object]]]:
+    """What a run wrote, but for what every run has another of."""
+    own = {"run_id", "request_id", "recognized_at", "attempts", "recorded_at"}
+    return {
+        table: [
+            {name: value for name, value in row.items() if name not in own} for row in rows(output, table)
+        ]
+        for table in ("segments", "transcripts", "failures")
+    }
+
+
+@pytest.mark.parametrize("channels", ["mix", "split"])
+def test_rows_of_long_recordings_are_those_of_one_piece_and_no_call_is_made_twice(serve, tmp_path, channels):
+    (tmp_path / "in").mkdir()
+    stereo = np.stack((phrases(11025, 11.3, 1), phrases(11025, 11.3, 2)), axis=1)
+    soundfile.write(tmp_path / "in" / "stereo.wav", stereo, 11025)
+    soundfile.write(tmp_path / "in" / "mono.flac", phrases(8000, 16.0, 3), 8000)
+    soundfile.write(tmp_path / "in" / "short.wav", phrases(16000, 0.5, 4), 16000)
+    service = serve()
+    changes = settings(
+        service,
+        segmentation__skip_silence="true",
+        audio__chapters_above_hours=0.1,
+        audio__channels=channels,
+    )
+    one = beamscribe("run", "--input", tmp_path / "in", "--output", tmp_path / "one", *changes)
+    assert one.code == 0, one.stderr
+    billed = service.stats().billed
+    several = beamscribe("run", "--input", tmp_path / "in", "--output", tmp_path / "several", *changes, *TWO)
+    assert several.code == 0, several.stderr
+    assert told(tmp_path / "several") == told(tmp_path / "one")
+    assert service.stats().billed == 2 * billed
+    # The cuts and the sound are known by what they are, whoever made them.
+    again = beamscribe(
+        "run",
+        "--input",
+        tmp_path / "in",
+        "--output",
+        tmp_path / "one",
+        *changes,
+        "--set=input.verify=true",
+        *TWO,
+    )
+    assert again.code == 0, again.stderr
+    assert service.stats().billed == 2 * billed
+    [of_one] = (each["timeline"]["totals"] for each in records(tmp_path / "one")[:1])
+    [of_several] = (each["timeline"]["totals"] for each in records(tmp_path / "several"))
+    for name in ("recordings_read", "recordings_done", "segments_cut", "audio_ms", "speech_ms", "calls"):
+        assert of_several[name] == of_one[name], name
+    assert (of_one["chapters_heard"], of_several["chapters_heard"]) == (0, 3 + 4)
+
+
+def test_a_killed_run_over_long_recordings_goes_on_where_it_was(serve, tmp_path):
+    (tmp_path / "in").mkdir()
+    soundfile.write(tmp_path / "in" / "long.wav", phrases(8000, 40.0, 3), 8000)
+    service = serve(latency_ms=(300, 400))
+    changes = settings(
+        service, segmentation__skip_silence="true", audio__chapters_above_hours=0.1, concurrency=4
+    )
+    command = ["run", "--input=in", "--output=out", *changes, "--", "--direct_num_workers=2"]
+    processes = "--direct_running_mode=multi_processing"
+    process = start_apart([*command, processes], tmp_path)
+    while service.stats().billed < 8 and process.poll() is None:
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    run = ended(start_apart([*command, processes], tmp_path))
+    assert run.code == 0, run.stderr
+    [transcript] = rows(tmp_path / "out", "transcripts")
+    assert transcript["status"] == "complete"
+    stats = service.stats()
+    assert stats.distinct_billed_payloads == transcript["segments"] == len(rows(tmp_path / "out", "segments"))
+    assert stats.billed - stats.distinct_billed_payloads <= 4
+    assert sum(each["timeline"]["totals"]["chapters_heard"] for each in records(tmp_path / "out")) >= 8
+
+
+def test_long_recordings_that_are_not_what_they_should_be_fail_as_in_one_piece(serve, tmp_path):
+    samples = phrases(8000, 11.0, 3)
+    soundfile.write(tmp_path / "other.wav", samples, 8000)
+    soundfile.write(tmp_path / "damaged.flac", samples, 8000)
+    data = bytearray((tmp_path / "damaged.flac").read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 2000] = bytes(2000)
+    (tmp_path / "damaged.flac").write_bytes(data)
+    (tmp_path / "list.csv").write_text("audio,crc32c\nother.wav,00000001\ndamaged.flac,\n")
+    service = serve()
+    changes = settings(service, segmentation__skip_silence="true", audio__chapters_above_hours=0.1)
+    arguments = ("run", "--manifest", tmp_path / "list.csv", *changes, "--output")
+    one = beamscribe(*arguments, tmp_path / "one")
+    several = beamscribe(*arguments, tmp_path / "several", *TWO)
+    assert (one.code, several.code) == (3, 3), several.stderr
+    assert told(tmp_path / "several") == told(tmp_path / "one")
+    assert {row["code"] for row in rows(tmp_path / "several", "failures")} == {"ChecksumMismatch", "Damaged"}
+    totals = [each["timeline"]["totals"] for each in records(tmp_path / "several")]
+    assert totals[0]["recordings_done"] == 2

@@ -1,0 +1,81 @@
+"""How long a recording is, by its header, where samples can be found by their number. Pure.
+
+These are the forms of wav with samples that are not compressed (RIFF, RF64, Wave64), and flac.
+A recording whose header is not in order has no outline: it is decoded from its first byte to
+its last.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from transforms.sniff import Readable, read_wav_layout
+
+_SAMPLE_BYTES: Final = {
+    "PCM_U8": 1,
+    "PCM_16": 2,
+    "PCM_24": 3,
+    "PCM_32": 4,
+    "FLOAT": 4,
+    "DOUBLE": 8,
+    "ALAW": 1,
+    "ULAW": 1,
+}
+# RFC 9639, 8.1 and 8.2: the marker, a header of 4 bytes, sizes of blocks and frames in 10; then the
+# rate in 20 bits, channels in 3, bits of a sample in 5 (both less 1), samples in 36.
+_FLAC_NUMBERS: Final = slice(18, 26)
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What the header of a recording says.
+
+    Attributes:
+        frames: how many there are.
+        sample_rate: frames per second.
+        channels: of each frame.
+        low_frequency_channel: see `decode_base.Decoder`; None too where the decoder knows it.
+    """
+
+    frames: int
+    sample_rate: int
+    channels: int
+    low_frequency_channel: int | None = None
+
+    @property
+    def seconds(self) -> float:
+        """How long it is."""
+        return self.frames / self.sample_rate
+
+
+def outline_of(stream: Readable) -> Outline | None:
+    """Read a header; None for what can only be decoded in one piece.
+
+    The stream is left somewhere.
+    """
+    stream.seek(0)
+    head = stream.read(_FLAC_NUMBERS.stop)
+    if head.startswith(b"fLaC"):
+        return _of_flac(head)
+    return _of_wav(stream)
+
+
+def _of_flac(head: bytes) -> Outline | None:
+    if len(head) < _FLAC_NUMBERS.stop or head[4] & 0x7F:
+        return None
+    numbers = int.from_bytes(head[_FLAC_NUMBERS], "big")
+    sample_rate, channels, frames = numbers >> 44, (numbers >> 41 & 7) + 1, numbers & (1 << 36) - 1
+    return Outline(frames, sample_rate, channels) if sample_rate and frames else None
+
+
+def _of_wav(stream: Readable) -> Outline | None:
+    layout = read_wav_layout(stream)
+    if layout is None or layout.raw is None or layout.size_is_wrong or layout.missing_bytes:
+        return None
+    frame_bytes = layout.raw.channels * _SAMPLE_BYTES[layout.raw.subtype]
+    # From 2 GiB on a size may be meant as it is written.
+    frames = min(layout.written_bytes, layout.present_bytes) // frame_bytes
+    if not frames:
+        return None
+    return Outline(frames, layout.raw.sample_rate, layout.raw.channels, layout.low_frequency_channel)
