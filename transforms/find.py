@@ -47,11 +47,11 @@ class FindRecordings(beam.PTransform):
         self, sources: Sources, skipping: Skipping | None = None, coordination: Coordination | None = None
     ) -> None:
         super().__init__()
-        self._list = ListRecordings(sources, skipping, coordination)
+        self._list = _ListRecordings(sources, skipping, coordination)
 
     def expand(self, pbegin: PBegin) -> PCollection[Recording]:
         """Wire the steps."""
-        listed = pbegin | "List" >> self._list
+        listed = _listed(pbegin, self._list)
         return listed | "Spread over workers" >> beam.Reshuffle().with_output_types(Recording)
 
 
@@ -67,11 +67,12 @@ class ListRecordings(beam.PTransform):
 
     def expand(self, pbegin: PBegin) -> PCollection[Recording]:
         """Wire the steps."""
-        return (
-            pbegin
-            | "Sources" >> beam.Impulse()
-            | "List recordings" >> beam.ParDo(self._list).with_output_types(Recording)
-        )
+        return _listed(pbegin, self._list)
+
+
+def _listed(pbegin: PBegin, function: beam.DoFn) -> PCollection[Recording]:
+    sources = pbegin | "Sources" >> beam.Impulse()
+    return sources | "List recordings" >> beam.ParDo(function).with_output_types(Recording)
 
 
 class _ListRecordings(beam.DoFn):
