@@ -60,9 +60,7 @@ def names_of_state() -> list[str]:
     return sorted(each.name for each in Objects(f"{OUTPUT}/.beamscribe").listed())
 
 
-def test_a_run_keeps_everything_in_object_storage_and_the_next_one_pays_nothing(
-    serve, tmp_path, monkeypatch
-):
+def test_a_run_keeps_everything_in_object_storage_and_the_next_one_pays_nothing(serve, tmp_path, monkeypatch):
     stored(12)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     service = serve()
