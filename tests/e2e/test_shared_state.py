@@ -6,6 +6,7 @@ import io
 import json
 import os
 import signal
+import tempfile
 import time
 from pathlib import Path
 
@@ -59,8 +60,9 @@ def names_of_state() -> list[str]:
     return sorted(each.name for each in Objects(f"{OUTPUT}/.beamscribe").listed())
 
 
-def test_a_run_keeps_everything_in_object_storage_and_the_next_one_pays_nothing(serve):
+def test_a_run_keeps_everything_in_object_storage_and_the_next_one_pays_nothing(serve, tmp_path, monkeypatch):
     stored(12)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     service = serve()
     first = beamscribe(*command(service))
     assert first.code == 0, first.stderr
@@ -78,7 +80,7 @@ def test_a_run_keeps_everything_in_object_storage_and_the_next_one_pays_nothing(
     again = beamscribe(*command(service, input__verify="true"))
     assert again.code == 0, again.stderr
     assert service.stats().billed == 12
-    assert list(Path(os.environ.get("TMPDIR", "/tmp")).glob("beamscribe-2*Z-*")) == []
+    assert list(Path(tempfile.gettempdir()).glob("beamscribe-2*Z-*")) == []
 
 
 @pytest.mark.parametrize("billed", [1, 9, 17])
