@@ -293,9 +293,7 @@ def test_an_answered_segment_counts_once_whatever_the_runs_that_have_not_ended_w
     ]  # fmt: skip
     columns = np.array(rows, dtype=np.int64).T
     recording, run, key, length_ms = columns
-    found = count_segments(
-        SegmentColumns(recording.astype(np.uint64), run, key.astype(np.uint64), length_ms)
-    )
+    found = count_segments(SegmentColumns(recording.astype(np.uint64), run, key.astype(np.uint64), length_ms))
     assert (found.answered, found.begun_ms) == (4, 542)
     begun = zip(found.begun.recording.tolist(), found.begun.run.tolist(), strict=True)
     assert sorted(begun) == [(1, 2), (2, 2), (2, 3)]
