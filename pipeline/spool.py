@@ -27,10 +27,10 @@ _Columns = TypeVar("_Columns", TranscriptColumns, FailureColumns, SegmentColumns
 FENCES = 256
 """The hashes are divided into so many ranges, and a group is one of these or several."""
 
-GROUP_ROWS = 16_384
+GROUP_ROWS = 8_192
 """A group has so many rows, if its ranges allow, and one more range at most."""
 
-_PIECE_ROWS = 16_384  # sorted and written at once
+_PIECE_ROWS = 8_192  # sorted and written at once
 _SHIFT = np.uint64(64 - FENCES.bit_length() + 1)
 _STARTS = np.arange(1, FENCES, dtype=np.uint64) << _SHIFT
 
