@@ -34,6 +34,7 @@ from transforms.parts import Part, reading
 from transforms.schemas import Table
 
 BATCH_ROWS = 65_536
+_SHOWN_ROWS = 256  # with their messages, as Python objects
 
 _IDENTITY = ("audio_uri", "size_bytes", "modified", "settings")
 _TRANSCRIPT = (
@@ -76,7 +77,9 @@ class TableReader:
         """
         try:
             with reading(self.folder, part) as file:
-                return list(file.iter_batches(batch_size=BATCH_ROWS, columns=list(columns)))
+                # Threads would each keep memory of their own, and a few columns are quickly read.
+                batches = file.iter_batches(batch_size=BATCH_ROWS, columns=list(columns), use_threads=False)
+                return list(batches)
         except OutputError as error:
             self._note(part, error)
             return []
@@ -164,8 +167,9 @@ def pick_examples(table: TableReader, current: Flags) -> ExamplePicker:
         for batch in table.batches(part, _SHOWN):
             mask = current[first : first + batch.num_rows]
             first += batch.num_rows
-            if mask.any():
-                _look_at(picker, batch.filter(pa.array(mask)))
+            counting = batch.filter(pa.array(mask))
+            for place in range(0, counting.num_rows, _SHOWN_ROWS):
+                _look_at(picker, counting.slice(place, _SHOWN_ROWS))
     return picker
 
 
