@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from pipeline.alignment import AlignedWord
 from pipeline.plain import shown_address
-from pipeline.scoring import Comparison, Counts, Interval, bootstrap_interval
+from pipeline.scoring import Block, Comparison, Counts, Interval, bootstrap_interval
 
 MOST_EXAMPLES = 3
 """Recordings that are named of each kind that was left out; their number is always told."""
@@ -146,44 +147,60 @@ class Found:
         return Some(self.count, tuple(map(shown_place, self.examples)))
 
 
+Row = tuple[int, int, int, int]
+"""Of a recording: errors in words, words of its reference, errors in characters, characters."""
+
+
+class Page(Protocol):
+    """Where a `Tally` keeps its recordings."""
+
+    def add(self, row: Row) -> None:
+        """Take one more."""
+
+    def blocks(self) -> Iterator[Block]:
+        """All of them in the order in which they came, some at a time; shape (4, recordings)."""
+
+
 class Tally:
     """Sums comparisons, and keeps errors and lengths of each recording for the intervals."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, page: Page) -> None:
         self.name = name
+        self.recordings = 0
+        self._page = page
         self._sum = Comparison()
-        self._last = ""
-        self._words = (array("q"), array("q"))
-        self._characters = (array("q"), array("q"))
+        self._uri = ""
+        self._own = Comparison()
 
     def add(self, audio_uri: str, comparison: Comparison) -> None:
         """Takes a channel; those of one recording have to come one after the other."""
         self._sum += comparison
-        for (errors, lengths), counts in (
-            (self._words, comparison.words),
-            (self._characters, comparison.characters),
-        ):
-            if audio_uri != self._last:
-                errors.append(0)
-                lengths.append(0)
-            errors[-1] += counts.errors
-            lengths[-1] += counts.length
-        self._last = audio_uri
-
-    @property
-    def recordings(self) -> int:
-        """How many it has taken."""
-        return len(self._words[0])
+        if audio_uri == self._uri:
+            self._own += comparison
+            return
+        self._keep()
+        self._uri, self._own = audio_uri, comparison
+        self.recordings += 1
 
     def group(self) -> Group:
-        """What it comes to."""
+        """What it comes to; nothing can be added after that."""
+        self._keep()
+        words = bootstrap_interval((block[:2] for block in self._page.blocks()), self.recordings, seed=SEED)
+        characters = bootstrap_interval(
+            (block[2:] for block in self._page.blocks()), self.recordings, seed=SEED
+        )
         return Group(
             self.name,
             self.recordings,
             figure_of(self._sum),
-            rate_of(self._sum.words, bootstrap_interval(*self._words, seed=SEED)),
-            rate_of(self._sum.characters, bootstrap_interval(*self._characters, seed=SEED)),
+            rate_of(self._sum.words, words),
+            rate_of(self._sum.characters, characters),
         )
+
+    def _keep(self) -> None:
+        words, characters = self._own.words, self._own.characters
+        if self.recordings:
+            self._page.add((words.errors, words.length, characters.errors, characters.length))
 
 
 def figure_of(comparison: Comparison) -> str:

@@ -1,6 +1,6 @@
 """``evaluate``: how far the transcripts of a dataset are from what was said.
 
-Texts are held one pair at a time. What is kept of each recording is four numbers, from
+Texts are held one pair at a time. What is kept of each recording is four numbers on disk, from
 which the intervals are made, and of the worst ones their address.
 """
 
@@ -25,7 +25,9 @@ from pipeline.error_rates import (
 from pipeline.pairing import Pair, Pairs, open_pairs
 from pipeline.plain import shown_address
 from pipeline.references import read_references
+from pipeline.score_sheet import Sheet
 from pipeline.scoring import CONFIDENCE, NORMALIZATION, RESAMPLES, Comparison, compare
+from pipeline.temporary_database import temporary_file
 from pipeline.transcript_texts import read_transcripts
 from transforms.addresses import display_name
 from transforms.errors import UsageError
@@ -38,14 +40,19 @@ class _Scores:
 
     missing_as_deleted: bool
     most_worst: int
-    transcribed: Tally = field(default_factory=lambda: Tally("transcribed"))
-    everything: Tally = field(default_factory=lambda: Tally("all references"))
+    sheet: Sheet
+    transcribed: Tally = field(init=False)
+    everything: Tally = field(init=False)
     languages: dict[str, Tally] = field(default_factory=dict)
     worst: list[tuple[float, int, int, Place]] = field(default_factory=list)
     missing: Found = field(default_factory=Found)
     partial: Found = field(default_factory=Found)
     empty: Found = field(default_factory=Found)
     unclear: Found = field(default_factory=Found)
+
+    def __post_init__(self) -> None:
+        self.transcribed = Tally("transcribed", self.sheet.page())
+        self.everything = Tally("all references", self.sheet.page())
 
     def add(self, number: int, pair: Pair) -> None:
         """Takes the pair with this number; they come by address and channel."""
@@ -66,7 +73,9 @@ class _Scores:
         if pair.status == Status.PARTIAL.value:
             self.partial.add(pair.place)
         language = (pair.language or "not told").replace("_", "-").lower()
-        self.languages.setdefault(language, Tally(language)).add(pair.place.audio_uri, comparison)
+        if language not in self.languages:
+            self.languages[language] = Tally(language, self.sheet.page())
+        self.languages[language].add(pair.place.audio_uri, comparison)
         self._keep_if_bad(number, pair.place, comparison)
 
     def _keep_if_bad(self, number: int, place: Place, comparison: Comparison) -> None:
@@ -94,18 +103,21 @@ def evaluate(output: str, references: str, *, worst: int = 5, missing_as_deleted
     """
     if worst < 0:
         raise UsageError(f"--worst {worst}: expected 0 or more recordings.")
-    scores = _Scores(missing_as_deleted, worst)
-    unreferenced = Found()
-    with open_pairs() as pairs:
+    with temporary_file() as file, open_pairs() as pairs:
+        scores = _Scores(missing_as_deleted, worst, Sheet(file))
         pairs.add_references(read_references(references))
         pairs.add_transcripts(read_transcripts(output))
         for number, pair in enumerate(pairs):
             scores.add(number, pair)
         if not scores.transcribed.recordings:
             raise _nothing_to_compare(pairs, scores, output, references)
-        for place in pairs.unreferenced():
-            unreferenced.add(place)
-        shown = tuple(_recorded(pairs[place]) for *_, place in sorted(scores.worst, reverse=True))
+        return _evaluation(pairs, scores, output, references)
+
+
+def _evaluation(pairs: Pairs, scores: _Scores, output: str, references: str) -> Evaluation:
+    unreferenced = Found()
+    for place in pairs.unreferenced():
+        unreferenced.add(place)
     groups = sorted(
         (tally.group() for tally in scores.languages.values()),
         key=lambda group: (-group.words.length, group.name),
@@ -117,11 +129,11 @@ def evaluate(output: str, references: str, *, worst: int = 5, missing_as_deleted
         confidence=CONFIDENCE,
         resamples=RESAMPLES,
         seed=SEED,
-        missing_as_deleted=missing_as_deleted,
+        missing_as_deleted=scores.missing_as_deleted,
         transcribed=scores.transcribed.group(),
         all_references=scores.everything.group(),
         languages=tuple(groups),
-        worst=shown,
+        worst=tuple(_recorded(pairs[place]) for *_, place in sorted(scores.worst, reverse=True)),
         missing=scores.missing.frozen(),
         partial=scores.partial.frozen(),
         empty_references=scores.empty.frozen(),

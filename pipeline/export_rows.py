@@ -62,7 +62,7 @@ COLUMNS: Mapping[Table, tuple[str, ...]] = {
 
 _ATTEMPTS = 5  # at reading a dataset whose parts are being replaced
 _BATCH_ROWS = 256  # the words of a minute take 60 KB as Python objects
-_CACHE_KIB = 32 * 1024
+_CACHE_KIB = 4 * 1024
 _FOUND = "CREATE TABLE found (audio_uri TEXT, kind TEXT, columns TEXT);"
 _SHOWN_PARTS = 20
 

@@ -16,9 +16,10 @@ from rich.console import Console
 
 from pipeline.config_errors import nearest_key, shown
 from pipeline.export_choice import ChannelExport, RecordingExport
+from pipeline.export_earlier import EarlierFiles, earlier_files
 from pipeline.export_files import folder_of, prepare, put_whole, target_of
 from pipeline.export_forms import OF_EACH, csv_line, json_line, texts
-from pipeline.export_names import export_stem, is_export
+from pipeline.export_names import export_stem
 from pipeline.export_rows import TRANSCRIPT_COLUMNS, recordings_of
 from pipeline.outcome import ExitCode
 from pipeline.plain import plain, shown_address
@@ -97,8 +98,9 @@ def export(arguments: ExportArguments, console: Console) -> Exported:
     folders = {name: folder_of(exported.target, name) for name in formats if name in OF_EACH}
     for folder in (*folders.values(), folder_of(exported.target)):
         prepare(folder, exported.target)
-    written: set[str] = set()
-    with ExitStack() as tables:
+    with earlier_files() as earlier, ExitStack() as tables:
+        for name, folder in folders.items():
+            earlier.find(folder, name)
         sinks = {
             name: tables.enter_context(folder_of(exported.target).writing(f"transcripts.{name}"))
             for name in formats
@@ -108,9 +110,8 @@ def export(arguments: ExportArguments, console: Console) -> Exported:
             sink.write(_HEADS[name].encode())
             exported.files[name] = 1
         for recording in chain([first] if first else [], found):
-            _write(recording, folders, sinks, exported, written)
-    for name, folder in folders.items():
-        _find_left(folder, name, written, exported)
+            _write(recording, folders, sinks, exported, earlier)
+        exported.left, exported.left_names = earlier.count(), earlier.first(MOST_NAMED)
     _show(console, exported)
     return exported
 
@@ -140,13 +141,13 @@ def _write(
     folders: Mapping[str, Folder],
     sinks: Mapping[str, IO[bytes]],
     exported: Exported,
-    written: set[str],
+    earlier: EarlierFiles,
 ) -> None:
     for channel in recording.channels:
         stem = export_stem(recording.audio_uri, channel.channel)
-        written.add(stem)
         for name, text in texts(channel, folders):
             put_whole(folders[name], f"{stem}.{name}", text.encode())
+            earlier.written(f"{name}/{stem}.{name}")
             exported.files[name] += 1
         for name, sink in sinks.items():
             sink.write(_OF_ALL[name](channel).encode())
@@ -155,15 +156,6 @@ def _write(
         exported.incomplete += 1
         if len(exported.problems) < MOST_NAMED:
             exported.problems.append((recording.audio_uri, "; ".join(recording.problems)))
-
-
-def _find_left(folder: Folder, ending: str, written: set[str], exported: Exported) -> None:
-    """Notes files of earlier exports that this one has not written."""
-    for name in folder.names():
-        if is_export(name, ending) and name.removesuffix(f".{ending}") not in written:
-            exported.left += 1
-            if len(exported.left_names) < MOST_NAMED:
-                exported.left_names.append(f"{ending}/{name}")
 
 
 def _show(console: Console, exported: Exported) -> None:

@@ -30,6 +30,9 @@ from transforms.stopping import OUTPUT_FAILED
 
 RetryFailed = Literal["passing", "all"]
 
+RunJson = dict[str, Any]
+"""What a file of ``runs/`` holds: JSON that older releases may have written."""
+
 _ROWS = 8192
 _RUN_FILE = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}\.json")
 _IDENTITY = ("audio_uri", "audio_crc32c", "size_bytes", "modified", "settings")
@@ -50,7 +53,9 @@ class _Failures:
     whole: list[tuple[Mark, str, int | None]] = field(default_factory=list)
 
 
-def finished_recordings(output: str, retry_failed: RetryFailed) -> Iterator[tuple[bytes, bool]]:
+def finished_recordings(
+    output: str, retry_failed: RetryFailed, records: Sequence[RunJson] | None = None
+) -> Iterator[tuple[bytes, bool]]:
     """Digests (`known.recording_digest`) of what needs no reading, and whether something of it failed.
 
     A transcript is finished together with the failures of the run that wrote it. A
@@ -61,8 +66,9 @@ def finished_recordings(output: str, retry_failed: RetryFailed) -> Iterator[tupl
         output: OUTPUT, with its folders made.
         retry_failed: "passing" to try again what failed for a passing reason, "all" for
             everything that failed.
+        records: of the runs of the output, where they have been read already.
     """
-    records = _run_records(output)
+    records = run_records(output) if records is None else records
     ended = ended_among(records)
     failed = _failures(output, ended, retry_failed)
     runs_of: dict[str, set[str]] = defaultdict(set)
@@ -131,7 +137,7 @@ def _rows(output: str, table: Table, columns: Sequence[str], ended: set[str]) ->
 
 def ended_runs(output: str) -> set[str]:
     """`ended_among` the runs of an output."""
-    return ended_among(_run_records(output))
+    return ended_among(run_records(output))
 
 
 def ended_among(records: Iterable[Mapping[str, Any]]) -> set[str]:
@@ -158,17 +164,12 @@ def may_lack_channels(record: Mapping[str, Any]) -> bool:
     return has_split(record) and record["exit_code"] == ExitCode.STOPPED
 
 
-def continues_a_run(output: str) -> bool:
-    """`continues_the_last` of the runs of an output."""
-    return continues_the_last(_run_records(output))
-
-
 def continues_the_last(records: Sequence[Mapping[str, Any]]) -> bool:
     """Whether the newest run, the last, did not come to a good end, so that the next one continues it."""
     return bool(records) and records[-1]["exit_code"] not in (ExitCode.DONE, ExitCode.SOME_FAILED)
 
 
-def finish_settling(output: str, now: datetime) -> None:
+def finish_settling(output: str, now: datetime) -> list[RunJson]:
     """Finish for runs that were killed while their rows replaced older ones.
 
     All their rows are written, and some of the rows that they replace are gone: without
@@ -178,15 +179,20 @@ def finish_settling(output: str, now: datetime) -> None:
         output: OUTPUT, with its folders made; nobody else may write to it meanwhile.
         now: when they have ended, then.
 
+    Returns:
+        The records of all runs as they are now, oldest first.
+
     Raises:
         OutputError: a part could not be read or written.
     """
-    for record in _run_records(output):
+    records = run_records(output)
+    for place, record in enumerate(records):
         if record["ended_at"] is None and record["exit_code"] is not None:
-            settle(output, record["run_id"], ended_runs(output))
-            finished = {**record, "ended_at": now.isoformat()}
+            settle(output, record["run_id"], ended_among(records))
+            records[place] = finished = {**record, "ended_at": now.isoformat()}
             text = record_text(finished)
             dataset_folder(output, "runs").put(f"{record['run_id']}.json", text.encode("utf-8"))
+    return records
 
 
 def is_run_file(name: str) -> bool:
@@ -194,7 +200,7 @@ def is_run_file(name: str) -> bool:
     return _RUN_FILE.fullmatch(name) is not None
 
 
-def _run_records(output: str) -> list[dict[str, Any]]:
+def run_records(output: str) -> list[RunJson]:
     """What ``runs/`` holds, oldest first; files that are no records of runs are passed over."""
     folder = dataset_folder(output, "runs")
     found = []

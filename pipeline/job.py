@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -16,7 +16,13 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from pipeline.card_file import write_card
 from pipeline.config import Config
 from pipeline.config_load import load_prices
-from pipeline.finished import continues_a_run, ended_runs, finish_settling, finished_recordings
+from pipeline.finished import (
+    RunJson,
+    continues_the_last,
+    ended_runs,
+    finish_settling,
+    finished_recordings,
+)
 from pipeline.graph import Job, build
 from pipeline.job_settings import Places, Request, job_of, shaping_of
 from pipeline.outcome import ExitCode
@@ -80,11 +86,11 @@ def run(request: Request, *, watcher: Watcher = NOBODY, now: Callable[[], dateti
         create_dataset(request.output)
         state.prove_writable()
         state.compact_answers(if_more_than=_MANY_LOGS)
-        finish_settling(request.output, now())
-        chain = state.chain(continues=continues_a_run(request.output))
+        records = finish_settling(request.output, now())
+        chain = state.chain(continues=continues_the_last(records))
         places = Places(coordination, state.place, chain)
         folder = host_folder(coordination)
-        skipping = skipping_of(request.config, request.output, folder)
+        skipping = skipping_of(request.config, request.output, folder, records)
         job = job_of(
             request,
             record.run_id,
@@ -173,13 +179,20 @@ def _watch(
     return Watch(coordination, course, stop, watcher, save=save, save_seconds=config.output.progress_seconds)
 
 
-def skipping_of(config: Config, output: str, folder: Path) -> Skipping | None:
-    """What an output holds already, as files of a folder that listing can ask; None to read all."""
+def skipping_of(config: Config, output: str, folder: Path, records: Sequence[RunJson]) -> Skipping | None:
+    """What an output holds already, as files of a folder that listing can ask; None to read all.
+
+    Args:
+        config: of the run.
+        output: OUTPUT.
+        folder: an existing folder for the files.
+        records: of the runs of the output.
+    """
     if config.input.verify:
         return None
     done, failed = folder / "done", folder / "failing"
     with writing_known(done) as take_done, writing_known(failed) as take_failed:
-        for digest, fails in finished_recordings(output, config.input.retry_failed):
+        for digest, fails in finished_recordings(output, config.input.retry_failed, records):
             (take_failed if fails else take_done)(digest)
     return Skipping(done, failed, shaping_of(config))
 

@@ -18,7 +18,7 @@ from pipeline.transcript_texts import TranscriptText
 from transforms.errors import UsageError
 
 _NO_CHANNEL = -1
-_CACHE_KIB = 16 * 1024
+_CACHE_KIB = 4 * 1024
 _TABLES = """
 CREATE TABLE transcripts (
     uri TEXT, channel INTEGER, run_id TEXT, status TEXT, text TEXT, PRIMARY KEY (uri, channel)

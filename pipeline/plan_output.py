@@ -9,7 +9,7 @@ from pathlib import Path
 from pipeline.at_work import at_work, budget_spent
 from pipeline.config import Config
 from pipeline.dataset_check import dataset_version
-from pipeline.finished import continues_a_run, ended_runs
+from pipeline.finished import continues_the_last, ended_among, run_records
 from pipeline.job import skipping_of
 from pipeline.shared_state import unfinished_chain_in
 from pipeline.standing_facts import AtWork
@@ -77,12 +77,13 @@ def look_at(output: str | None, config: Config, folder: Path) -> Found:
 
 
 def _look(output: str, config: Config, folder: Path, state: Path | str, record: AnswerRecord) -> Found:
-    skipping = skipping_of(config, output, folder)
-    continues = continues_a_run(output)
+    records = run_records(output)
+    skipping = skipping_of(config, output, folder, records)
+    continues = continues_the_last(records)
     return Found(
         standing=None if skipping is None else skipping.open(),
         record=record,
         chain=unfinished_chain_in(state) if continues else "",
         spent=(budget_spent(output, config.output.state) or 0) if continues else 0,
-        at_work=at_work(output, config.output.state, ended_runs(output)),
+        at_work=at_work(output, config.output.state, ended_among(records)),
     )

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from pipeline.page_text import duration, percent, size
+from pipeline.page_text import duration, many, percent, size
 from pipeline.plain import plain
 from pipeline.plan import Progress
 from pipeline.plan_facts import Binds, Plan, Stops
@@ -30,7 +30,7 @@ def progress_shown(console: Console) -> Iterator[Callable[[Progress], None]]:
 
         def show(progress: Progress) -> None:
             of = "" if progress.of is None else f" of {progress.of:,}"
-            status.update(f"Read {progress.recordings:,}{of} recordings, {duration(progress.audio_seconds)}")
+            status.update(f"Recordings read: {progress.recordings:,}{of}, {duration(progress.audio_seconds)}")
 
         yield show
 
@@ -67,7 +67,7 @@ def _beginning(found: Plan) -> Iterator[str]:
     sample = found.sample
     if sample is not None:
         yield (
-            f"Estimated from {sample.read:,} of {sample.all_of:,} recordings (seed {sample.seed}), "
+            f"Estimated from {sample.read:,} of {many(sample.all_of, 'recording')} (seed {sample.seed}), "
             f"{sample.largest:,} of them for their size. In brackets: 95 % intervals."
         )
         if sample.without_size:
@@ -105,7 +105,7 @@ def _figures(found: Plan) -> Iterator[tuple[str, Figure, Callable[[float], str]]
 
 def _left_out(found: Plan) -> str:
     others = found.recordings.other_files
-    return f"{others:,} other files left out" if others else ""
+    return f"{many(others, 'other file')} left out" if others else ""
 
 
 def _duration(found: Plan) -> Iterator[str]:
@@ -125,9 +125,9 @@ def _duration(found: Plan) -> Iterator[str]:
     yield f"  {calling}"
     yield f"  {machine}"
     if found.recordings.by_address:
-        yield f"  {found.recordings.by_address:,} addresses are passed on: their length is not known"
+        yield f"  Passed on by address, their length not known: {found.recordings.by_address:,}"
     if found.recordings.downloaded_now:
-        yield f"  {found.recordings.downloaded_now:,} recordings were downloaded, and are again by the run"
+        yield f"  Downloaded now, and again by the run: {many(found.recordings.downloaded_now, 'recording')}"
 
 
 def _cost(found: Plan) -> Iterator[str]:

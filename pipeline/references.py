@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from transforms import manifest
+from transforms.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,10 @@ def read_references(path_or_uri: str) -> Iterator[Reference]:
         path_or_uri: CSV, JSONL or Parquet with columns ``audio`` and ``reference``.
 
     Raises:
-        UsageError: see `manifest.read_references`.
+        UsageError: see `manifest.read_references`; it names the argument.
     """
-    for recording, text in manifest.read_references(path_or_uri):
-        yield Reference(recording.audio_uri, recording.channel, recording.language, text)
+    try:
+        for recording, text in manifest.read_references(path_or_uri):
+            yield Reference(recording.audio_uri, recording.channel, recording.language, text)
+    except UsageError as error:
+        raise UsageError(f"--references: {error}") from error

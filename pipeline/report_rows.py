@@ -21,7 +21,7 @@ from transforms.folders import dataset_folder
 from transforms.parts import newest_parts
 from transforms.schemas import Table
 
-_CACHE_KIB = 16 * 1024
+_CACHE_KIB = 4 * 1024
 _TABLES = """
     CREATE TABLE segments (
         audio_uri TEXT, channel INT, segment_index INT, run_id TEXT, start_ms INT, end_ms INT, attempts INT,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
@@ -33,12 +33,15 @@ NORMALIZATION: tuple[str, ...] = (
 CONFIDENCE = 0.95
 RESAMPLES = 1000
 
+Block = npt.NDArray[np.int64]
+"""Errors of some recordings, and the lengths of their references, each 1 or more; shape (2, recordings)."""
+
 _APOSTROPHE = re.compile(r"(?<=\w)['\u2019\u02bc](?=\w)")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _POINT_OF_NO_NUMBER = re.compile(r"(?<!\d)\.|\.(?!\d)")
 _WORDS = jiwer.ReduceToListOfListOfWords()
 _CHARACTERS = jiwer.ReduceToListOfListOfChars()
-_DRAWS_AT_ONCE = 2**20  # three arrays of so many numbers are held: 24 MB
+_DRAWS_AT_ONCE = 2**18  # four arrays of so many numbers are held: 8 MB
 
 
 class _Marks(dict[int, str | None]):
@@ -189,8 +192,8 @@ class Interval:
 
 
 def bootstrap_interval(
-    errors: npt.ArrayLike,
-    lengths: npt.ArrayLike,
+    blocks: Iterable[Block],
+    recordings: int,
     *,
     resamples: int = RESAMPLES,
     confidence: float = CONFIDENCE,
@@ -200,14 +203,14 @@ def bootstrap_interval(
 
     The percentile bootstrap over recordings (Bisani and Ney, "Bootstrap estimates for
     confidence intervals in ASR performance evaluation", ICASSP 2004): the same numbers
-    whatever the order of the recordings. Its tails are those of Student's t, which makes up
-    for few recordings: the expanded percentile interval (Hesterberg, "What Teachers Should
+    whatever the order of the recordings of a block. Its tails are those of Student's t, which
+    makes up for few recordings: the expanded percentile interval (Hesterberg, "What Teachers Should
     Know about the Bootstrap", The American Statistician 69, 2015, section 4.2). It tells
     nothing of errors that all of them share.
 
     Args:
-        errors: of each recording; shape (recordings,).
-        lengths: of each recording's reference, 1 or more; shape (recordings,).
+        blocks: the recordings, each in one block; one block is held at a time.
+        recordings: how many there are in all blocks.
         resamples: how many sets of recordings are drawn, with replacement.
         confidence: share of repeated studies whose interval holds the true rate.
         seed: decides what is drawn.
@@ -216,25 +219,40 @@ def bootstrap_interval(
         The interval; None for less than two recordings.
 
     Raises:
-        ValueError: shapes differ, or a length is below 1.
+        ValueError: a length is below 1.
     """
-    counts = np.stack([np.asarray(errors, dtype=np.int64), np.asarray(lengths, dtype=np.int64)])
-    recordings = counts.shape[1]
-    if np.any(counts[1] < 1):
-        raise ValueError("a recording without a reference has no rate")
     if recordings < 2:
         return None
-    counts = counts[:, np.lexsort(counts)]
     random = np.random.default_rng(seed)
-    rates = np.empty(resamples)
-    at_once = max(1, _DRAWS_AT_ONCE // recordings)
-    for first in range(0, resamples, at_once):
-        drawn = random.integers(recordings, size=(min(at_once, resamples - first), recordings))
-        wrong, said = (row[drawn].sum(axis=1) for row in counts)
-        rates[first : first + len(drawn)] = wrong / said
+    left, to_draw = recordings, np.full(resamples, recordings)
+    sums = np.zeros((2, resamples), dtype=np.int64)
+    for block in blocks:
+        if np.any(block[1] < 1):
+            raise ValueError("a recording without a reference has no rate")
+        size = block.shape[1]
+        # Of so many draws among all that are left, these fall into the block: together, a multinomial.
+        drawn = to_draw if size == left else random.binomial(to_draw, size / left)
+        sums += _sums_of_draws(block[:, np.lexsort(block)], drawn, random)
+        left, to_draw = left - size, to_draw - drawn
     tail = expanded_tail((1 - confidence) / 2, recordings)
-    low, high = np.quantile(rates, (tail, 1 - tail))
+    low, high = np.quantile(sums[0] / sums[1], (tail, 1 - tail))
     return Interval(float(low), float(high))
+
+
+def _sums_of_draws(block: Block, drawn: Block, random: np.random.Generator) -> Block:
+    """Errors and lengths of as many recordings of a block as are drawn for each set; shape (2, sets)."""
+    sums = np.zeros((2, len(drawn)), dtype=np.int64)
+    ends = np.cumsum(drawn)
+    first = done = 0
+    while first < len(drawn):
+        end = max(first + 1, int(np.searchsorted(ends, done + _DRAWS_AT_ONCE, side="right")))
+        picks = random.integers(block.shape[1], size=int(ends[end - 1]) - done)
+        borders = np.concatenate([[0], ends[first:end] - done])
+        for row, of_set in zip(block, sums, strict=True):
+            reached = np.concatenate([[0], np.cumsum(row[picks])])
+            of_set[first:end] = np.diff(reached[borders])
+        first, done = end, int(ends[end - 1])
+    return sums
 
 
 def expanded_tail(tail: float, size: int) -> float:

@@ -10,6 +10,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from pipeline.failure_text import show_indented, show_places
+from pipeline.page_text import many
 from pipeline.plain import name_of, plain, shown_message
 from pipeline.run_record import RunRecord
 from transforms.addresses import display_name
@@ -88,16 +89,16 @@ def _show_counts(console: Console, record: RunRecord) -> None:
     if counts is None:
         return
     lines = [
-        f"{counts.files} recordings, {counts.failed_files} failed"
+        f"{many(counts.files, 'recording')}, {counts.failed_files} failed"
         + (f", {counts.skipped_files} transcribed before" if counts.skipped_files else "")
         + (f", {counts.files_still_failing} failed before" if counts.files_still_failing else "")
         + (f", {counts.files_not_started} not started" if counts.files_not_started else "")
-        + (f"; {counts.other_files} other files left out" if counts.other_files else ""),
-        f"{counts.segments} segments transcribed, {counts.failed_segments} failed"
+        + (f"; {many(counts.other_files, 'other file')} left out" if counts.other_files else ""),
+        f"{many(counts.segments, 'segment')} transcribed, {counts.failed_segments} failed"
         + (f", {counts.unanswered_segments} not called" if counts.unanswered_segments else "")
         + (f", {counts.reused_answers} of them paid for before" if counts.reused_answers else "")
         + f"; {counts.audio_seconds:,.1f} s of audio",
-        f"{counts.calls} calls, {counts.billed_calls} of them billed: {record.cost} {record.currency}",
+        f"{many(counts.calls, 'call')}, {counts.billed_calls} billed: {record.cost} {record.currency}",
     ]
     if counts.retries:
         lines.append(

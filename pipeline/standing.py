@@ -1,12 +1,14 @@
 """Folds the rows of a dataset, also of one that a run is writing to, into what stands there. Pure.
 
-What the next run does follows `pipeline.finished`, which decides it; the tests hold
-the two together.
+All that is counted belongs to a recording. So a dataset can be folded some recordings at a
+time, and what stands in it is the sum. What the next run does follows `pipeline.finished`,
+which decides it; the tests hold the two together.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import TypeVar
 
 import numpy as np
 
@@ -18,6 +20,7 @@ from pipeline.standing_columns import (
     Flags,
     Hashes,
     RunFlags,
+    SegmentColumns,
     TranscriptColumns,
     highest,
     newest,
@@ -25,22 +28,30 @@ from pipeline.standing_columns import (
     pick,
     total,
 )
-from pipeline.standing_facts import Channels, CodeCount, Reading, Recordings, Sound
+from pipeline.standing_facts import Channels, CodeCount, Reading, Recordings
 from transforms.records import Status
 
 
 @dataclass(frozen=True, slots=True)
+class Lengths:
+    """Of recordings and channels that have transcripts; see `pipeline.standing_facts.Sound`."""
+
+    audio_ms: int
+    channel_ms: int
+    speech_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
-    """What stands in a dataset.
+    """What stands in a dataset, or in some recordings of it.
 
     Attributes:
-        current_failures: which rows of ``failures`` tell of a latest attempt.
         by_code: without examples, in the order of the list of codes.
     """
 
     recordings: Recordings
     channels: Channels
-    sound: Sound
+    lengths: Lengths
     reading: Reading
     failed_segments: int
     never_called: int
@@ -48,7 +59,67 @@ class Standing:
     failed_recordings: int
     passing: int
     by_code: tuple[CodeCount, ...]
-    current_failures: Flags
+
+    def __add__(self, other: Standing) -> Standing:
+        """Of other recordings as well, by the same list of codes."""
+        return Standing(
+            _added(self.recordings, other.recordings),
+            _added(self.channels, other.channels),
+            _added(self.lengths, other.lengths),
+            _added(self.reading, other.reading),
+            self.failed_segments + other.failed_segments,
+            self.never_called + other.never_called,
+            self.failures + other.failures,
+            self.failed_recordings + other.failed_recordings,
+            self.passing + other.passing,
+            tuple(map(_added_code, self.by_code, other.by_code)),
+        )
+
+
+_Counts = TypeVar("_Counts", Recordings, Channels, Lengths, Reading)
+
+
+def _added(one: _Counts, other: _Counts) -> _Counts:
+    return type(one)(*(getattr(one, each.name) + getattr(other, each.name) for each in fields(one)))
+
+
+def _added_code(one: CodeCount, other: CodeCount) -> CodeCount:
+    return CodeCount(
+        one.code,
+        one.failures + other.failures,
+        one.recordings + other.recordings,
+        one.segments + other.segments,
+        one.passing + other.passing,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentCount:
+    """Segments that are answered.
+
+    Attributes:
+        answered: each key once.
+        begun: recordings of which runs that have not ended have some.
+        begun_ms: length of these.
+    """
+
+    answered: int
+    begun: BegunColumns
+    begun_ms: int
+
+
+def count_segments(segments: SegmentColumns) -> SegmentCount:
+    """How many segments are answered: runs that ended have left one row for each, others may have more."""
+    in_open = segments.run != NONE
+    opened = pick(segments, in_open)
+    keys, first = np.unique(opened.key, return_index=True)
+    settled = segments.key[~in_open]
+    pairs = np.unique(np.stack([opened.recording, opened.run.view(np.uint64)]), axis=1)
+    return SegmentCount(
+        answered=len(keys) + _count(~np.isin(settled, keys)),
+        begun=BegunColumns(pairs[0], pairs[1].view(np.int64)),
+        begun_ms=int(opened.length_ms[first].sum()),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +136,19 @@ def fold(
     begun: BegunColumns,
     runs: RunFlags,
     codes: tuple[str, ...] = (),
-) -> Standing:
-    """What stands in a dataset of these rows, of which the newest of a key counts."""
+) -> tuple[Standing, Flags]:
+    """What stands in a dataset of these rows, of which the newest of a key counts.
+
+    Args:
+        transcripts: all rows of some recordings.
+        failures: all rows of the same recordings; likewise the next one.
+        begun: of runs that have not ended.
+        runs: of the dataset.
+        codes: those that ``failures`` number.
+
+    Returns:
+        What stands there, and which rows of ``failures`` tell of a latest attempt.
+    """
     current = newest(transcripts.run, transcripts.recording, transcripts.channel)
     latest = newest(failures.run, failures.recording, failures.channel, failures.segment)
     latest &= ~_overtaken(transcripts, failures, begun, runs)
@@ -78,10 +160,10 @@ def fold(
     has_transcript = total(shown.recording, None, addresses) > 0
     never_called = np.where(has_transcript, np.maximum(missing - in_segments, 0), 0)
     finished = _finished(transcripts, failures, runs)
-    return Standing(
+    standing = Standing(
         recordings=_recordings(shown, failed, addresses),
         channels=Channels(len(shown.status), *(_count(shown.status == at) for at in _PLACES)),
-        sound=_sound(shown),
+        lengths=_lengths(shown),
         reading=_reading(shown, failed, addresses, finished, never_called > 0, begun, runs),
         failed_segments=_count(failed.segment != NONE),
         never_called=int(never_called.sum()),
@@ -89,8 +171,8 @@ def fold(
         failed_recordings=len(np.unique(failed.recording)),
         passing=_count(failed.retryable),
         by_code=tuple(_of_code(failed, place, code) for place, code in enumerate(codes)),
-        current_failures=latest,
     )
+    return standing, latest
 
 
 _PLACES = tuple(STATUSES.index(status) for status in (Status.COMPLETE, Status.PARTIAL, Status.EMPTY))
@@ -188,15 +270,11 @@ def _reading(
     )
 
 
-def _sound(rows: TranscriptColumns) -> Sound:
+def _lengths(rows: TranscriptColumns) -> Lengths:
     addresses = np.unique(rows.recording)
     # The channels of a recording are equally long.
     lengths = np.maximum(highest(rows.recording, rows.duration_ms, addresses), 0)
-    return Sound(
-        audio_seconds=int(lengths.sum()) / 1000,
-        channel_seconds=int(rows.duration_ms.sum()) / 1000,
-        speech_seconds=int(rows.speech_ms.sum()) / 1000,
-    )
+    return Lengths(int(lengths.sum()), int(rows.duration_ms.sum()), int(rows.speech_ms.sum()))
 
 
 def _of_code(failed: FailureColumns, place: int, code: str) -> CodeCount:

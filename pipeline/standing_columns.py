@@ -1,14 +1,14 @@
 """Rows of a dataset as columns of numbers, and how they are found and added up. Pure.
 
 An address is a hash of 64 bits, a run its place among the runs in order. So a row takes
-some 70 bytes whatever its texts. Two addresses may share a hash, which for a million
+some 80 bytes whatever its texts. Two addresses may share a hash, which for a million
 recordings happens once in 40 million datasets.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import Field, dataclass, fields
 from typing import Any, TypeVar
 
 import numpy as np
@@ -60,6 +60,7 @@ class FailureColumns:
         segment: its index, or `NONE` where the whole recording or channel failed.
         code: place of the code in a list of them.
         stays: whether a failure of the code stays as long as the bytes do.
+        number: the row's place in the table.
     """
 
     recording: Hashes
@@ -71,6 +72,22 @@ class FailureColumns:
     code: Numbers
     retryable: Flags
     stays: Flags
+    number: Numbers
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentColumns:
+    """Rows of ``segments``, as `TranscriptColumns`.
+
+    Attributes:
+        run: `NONE` for all runs that have ended.
+        key: hash of recording, channel and index.
+    """
+
+    recording: Hashes
+    run: Numbers
+    key: Hashes
+    length_ms: Numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +111,7 @@ class RunFlags:
     may_lack_channels: Flags
 
 
-_Columns = TypeVar("_Columns", TranscriptColumns, FailureColumns, BegunColumns)
+_Columns = TypeVar("_Columns", TranscriptColumns, FailureColumns, SegmentColumns, BegunColumns)
 
 
 def pick(columns: _Columns, rows: Flags) -> _Columns:
@@ -104,12 +121,13 @@ def pick(columns: _Columns, rows: Flags) -> _Columns:
 
 def joined(kind: type[_Columns], pieces: Iterable[_Columns]) -> _Columns:
     """The rows of all pieces, as one."""
-    found = [kind(*(_no_values(each.type) for each in fields(kind))), *pieces]
+    found = [kind(*(np.zeros(0, dtype_of(each)) for each in fields(kind))), *pieces]
     return kind(*(np.concatenate([getattr(piece, each.name) for piece in found]) for each in fields(kind)))
 
 
-def _no_values(kind: object) -> NDArray[Any]:
-    return np.zeros(0, dtype={"Hashes": np.uint64, "Flags": np.bool_}.get(str(kind), np.int64))
+def dtype_of(column: Field[Any]) -> np.dtype[Any]:
+    """The type of a column's values."""
+    return np.dtype({"Hashes": np.uint64, "Flags": np.bool_}.get(str(column.type), np.int64))
 
 
 def paired(hashes: Hashes, numbers: Numbers) -> Hashes:

@@ -169,10 +169,30 @@ class Spending:
 
 
 @dataclass(frozen=True, slots=True)
+class SoFar:
+    """What a run that has not ended last told of itself, every ``output.progress_seconds``.
+
+    Attributes:
+        at: when, ISO 8601.
+        recordings: found that it has to deal with; all of them once ``is_listed``.
+        segments_done: answered or failed.
+    """
+
+    at: str
+    recordings: int
+    is_listed: bool
+    recordings_done: int
+    segments_done: int
+    calls: int
+    billed_calls: int
+
+
+@dataclass(frozen=True, slots=True)
 class LastRun:
     """The newest run.
 
     Attributes:
+        so_far: None once it has ended, or while it has told nothing.
         replacing: it had written all its rows, and was replacing older ones.
         files: recordings found; None until it has ended.
         files_not_started: of these, left because it was stopped.
@@ -191,6 +211,7 @@ class LastRun:
     transcripts: int
     segments: int
     failures: int
+    so_far: SoFar | None = None
 
 
 @dataclass(frozen=True, slots=True)

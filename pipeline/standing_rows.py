@@ -6,7 +6,7 @@ read, in a second pass.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -19,13 +19,12 @@ from pipeline.plain import name_of
 from pipeline.standing_columns import (
     NONE,
     STATUSES,
-    BegunColumns,
     FailureColumns,
     Flags,
     Hashes,
     Numbers,
+    SegmentColumns,
     TranscriptColumns,
-    joined,
     paired,
 )
 from pipeline.standing_facts import Damage, Example
@@ -35,6 +34,7 @@ from transforms.parts import Part, reading
 from transforms.schemas import Table
 
 BATCH_ROWS = 65_536
+_SHOWN_ROWS = 256  # with their messages, as Python objects
 
 _IDENTITY = ("audio_uri", "size_bytes", "modified", "settings")
 _TRANSCRIPT = (
@@ -77,7 +77,9 @@ class TableReader:
         """
         try:
             with reading(self.folder, part) as file:
-                return list(file.iter_batches(batch_size=BATCH_ROWS, columns=list(columns)))
+                # Threads would each keep memory of their own, and a few columns are quickly read.
+                batches = file.iter_batches(batch_size=BATCH_ROWS, columns=list(columns), use_threads=False)
+                return list(batches)
         except OutputError as error:
             self._note(part, error)
             return []
@@ -101,12 +103,11 @@ class TableReader:
         self.damaged[part.name] = Damage(f"{self.name}/{part.name}", str(error))
 
 
-def transcript_columns(table: TableReader, place_of: Callable[[str], int]) -> TranscriptColumns:
-    """All rows of ``transcripts``; ``place_of`` tells the place of a run."""
-    return joined(
-        TranscriptColumns,
-        (
-            TranscriptColumns(
+def transcript_columns(table: TableReader, place_of: Callable[[str], int]) -> Iterator[TranscriptColumns]:
+    """All rows of ``transcripts``, a part at a time; ``place_of`` tells the place of a run."""
+    for part in table.parts:
+        for batch in table.batches(part, _TRANSCRIPT):
+            yield TranscriptColumns(
                 *_identity(batch, place_of(part.run_id)),
                 channel=_numbers(batch, "channel"),
                 segments=_numbers(batch, "segments"),
@@ -115,90 +116,47 @@ def transcript_columns(table: TableReader, place_of: Callable[[str], int]) -> Tr
                 speech_ms=_numbers(batch, "speech_ms"),
                 status=_mapped(batch, "status", _PLACES.__getitem__),
             )
-            for part in table.parts
-            for batch in table.batches(part, _TRANSCRIPT)
-        ),
-    )
 
 
 def failure_columns(
-    table: TableReader, place_of: Callable[[str], int]
-) -> tuple[FailureColumns, tuple[str, ...]]:
-    """All rows of ``failures``, and the codes that they have."""
-    codes: dict[str, int] = {}
-    columns = joined(
-        FailureColumns,
-        (
-            FailureColumns(
+    table: TableReader, place_of: Callable[[str], int], codes: dict[str, int]
+) -> Iterator[FailureColumns]:
+    """All rows of ``failures``, a part at a time; their codes are added to ``codes``, each with its place."""
+    first = 0
+    for part in table.parts:
+        for batch in table.batches(part, _FAILURE):
+            yield FailureColumns(
                 *_identity(batch, place_of(part.run_id)),
                 channel=_numbers(batch, "channel"),
                 segment=_numbers(batch, "segment_index"),
                 code=_mapped(batch, "code", lambda code: codes.setdefault(code, len(codes))),
                 retryable=_flags(batch, "retryable"),
                 stays=_mapped(batch, "code", lambda code: int(code in FOLLOW_FROM_BYTES)).astype(np.bool_),
+                number=np.arange(first, first + batch.num_rows),
             )
-            for part in table.parts
-            for batch in table.batches(part, _FAILURE)
-        ),
-    )
-    return columns, tuple(codes)
+            first += batch.num_rows
 
 
-@dataclass(frozen=True, slots=True)
-class SegmentCount:
-    """Segments that are answered.
-
-    Attributes:
-        answered: each key once.
-        begun: recordings of which runs that have not ended have some.
-        begun_ms: length of these.
-    """
-
-    answered: int
-    begun: BegunColumns
-    begun_ms: int
-
-
-def count_segments(table: TableReader, place_of: Callable[[str], int | None]) -> SegmentCount:
-    """How many segments are answered.
-
-    Keys are compared only where a run has not ended: those that ended have left one row
-    for each. Held in memory are 16 bytes for each row of runs that have not.
+def segment_columns(table: TableReader, place_of: Callable[[str], int | None]) -> Iterator[SegmentColumns]:
+    """All rows of ``segments``, a part at a time.
 
     Args:
         table: ``segments``.
         place_of: the place of a run that has not ended; None of those that have.
     """
-    keys: list[Hashes] = []
-    lengths: list[Numbers] = []
-    begun: list[BegunColumns] = []
-    settled = []
     for part in table.parts:
         place = place_of(part.run_id)
-        if place is None:
-            settled.append(part)
-            continue
-        for batch in table.batches(part, (*_SEGMENT, *_SPAN)):
+        for batch in table.batches(part, _SEGMENT if place is None else (*_SEGMENT, *_SPAN)):
             recording = _repeated_hashes(batch)
-            keys.append(_segment_keys(batch, recording))
-            lengths.append(_numbers(batch, "end_ms") - _numbers(batch, "start_ms"))
-            unique = np.unique(recording)
-            begun.append(BegunColumns(unique, np.full(len(unique), place, dtype=np.int64)))
-    if not keys:
-        return SegmentCount(sum(map(table.rows, settled)), joined(BegunColumns, begun), 0)
-    open_keys, first = np.unique(np.concatenate(keys), return_index=True)
-    begun_ms = int(np.concatenate(lengths)[first].sum())
-    answered = len(open_keys) + sum(_rows_beside(table, part, open_keys) for part in settled)
-    return SegmentCount(answered, joined(BegunColumns, begun), begun_ms)
-
-
-def _rows_beside(table: TableReader, part: Part, keys: Hashes) -> int:
-    """How many rows of a part have none of the keys."""
-    others = 0
-    for batch in table.batches(part, _SEGMENT):
-        both = np.isin(_segment_keys(batch, _repeated_hashes(batch)), keys)
-        others += batch.num_rows - int(np.count_nonzero(both))
-    return others
+            nothing = np.zeros(batch.num_rows, dtype=np.int64)
+            yield SegmentColumns(
+                recording=recording,
+                run=nothing + (NONE if place is None else place),
+                key=paired(paired(recording, _numbers(batch, "channel")), _numbers(batch, "segment_index")),
+                length_ms=nothing
+                if place is None
+                else _numbers(batch, "end_ms") - _numbers(batch, "start_ms"),
+            )
 
 
 def pick_examples(table: TableReader, current: Flags) -> ExamplePicker:
@@ -209,8 +167,9 @@ def pick_examples(table: TableReader, current: Flags) -> ExamplePicker:
         for batch in table.batches(part, _SHOWN):
             mask = current[first : first + batch.num_rows]
             first += batch.num_rows
-            if mask.any():
-                _look_at(picker, batch.filter(pa.array(mask)))
+            counting = batch.filter(pa.array(mask))
+            for place in range(0, counting.num_rows, _SHOWN_ROWS):
+                _look_at(picker, counting.slice(place, _SHOWN_ROWS))
     return picker
 
 
@@ -242,10 +201,6 @@ def _repeated_hashes(batch: pa.RecordBatch) -> Hashes:
     hashes = _hashes(addresses.dictionary.to_pylist())
     repeated: Hashes = hashes[addresses.indices.to_numpy()]
     return repeated
-
-
-def _segment_keys(batch: pa.RecordBatch, recording: Hashes) -> Hashes:
-    return paired(paired(recording, _numbers(batch, "channel")), _numbers(batch, "segment_index"))
 
 
 def _numbers(batch: pa.RecordBatch, name: str) -> Numbers:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +12,8 @@ from pipeline.finished import has_split, may_lack_channels
 from pipeline.outcome import ExitCode
 from pipeline.prices import PriceTable
 from pipeline.run_record import RunCounts
-from pipeline.standing_facts import AtWork, LastRun, Money, RunState, Spending, Working
+from pipeline.standing_facts import AtWork, LastRun, Money, RunState, SoFar, Spending, Working
+from pipeline.timeline import Timeline
 
 _GOOD = (ExitCode.DONE, ExitCode.SOME_FAILED)
 
@@ -24,6 +26,7 @@ class RunFacts:
         split: whether it transcribed each channel for itself.
         may_lack_channels: see `pipeline.finished.may_lack_channels`.
         state: its ``output.state``.
+        so_far: see `so_far_of`.
     """
 
     run_id: str
@@ -37,6 +40,7 @@ class RunFacts:
     split: bool = False
     may_lack_channels: bool = False
     state: str | None = None
+    so_far: SoFar | None = None
 
     @property
     def is_replacing(self) -> bool:
@@ -61,7 +65,29 @@ class RunFacts:
             split=has_split(record),
             may_lack_channels=may_lack_channels(record),
             state=configuration.get("output", {}).get("state"),
+            so_far=so_far_of(record),
         )
+
+
+def so_far_of(record: Mapping[str, Any]) -> SoFar | None:
+    """What a run that has not ended told of itself; None if it has ended, or told nothing."""
+    if record["ended_at"] is not None or record.get("timeline") is None:
+        return None
+    try:
+        timeline = Timeline.of_json(record["timeline"])
+        at = datetime.fromisoformat(timeline.started_at) + timedelta(seconds=timeline.seconds)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+        return None  # of another version: it is worth less than the rest of the record
+    totals = timeline.totals
+    return SoFar(
+        at.isoformat(timespec="seconds"),
+        totals.recordings_found - totals.recordings_skipped - totals.recordings_still_failing,
+        totals.recordings_listed > 0,
+        totals.recordings_done,
+        totals.segments_done,
+        totals.calls,
+        totals.billed_calls,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +160,7 @@ def last_run(
         transcripts=own.transcripts,
         segments=own.segments,
         failures=own.failures,
+        so_far=run.so_far,
     )
 
 

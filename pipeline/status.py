@@ -13,7 +13,7 @@ from pipeline.config_load import load_prices
 from pipeline.dataset_check import check_dataset
 from pipeline.failure_examples import ExamplePicker
 from pipeline.run_files import Runs, read_runs
-from pipeline.standing import Standing, fold
+from pipeline.standing import Standing
 from pipeline.standing_columns import RunFlags
 from pipeline.standing_facts import (
     AtWork,
@@ -22,16 +22,11 @@ from pipeline.standing_facts import (
     FailureCounts,
     NextRun,
     Segments,
+    Sound,
     Working,
 )
-from pipeline.standing_rows import (
-    PartVanishedError,
-    TableReader,
-    count_segments,
-    failure_columns,
-    pick_examples,
-    transcript_columns,
-)
+from pipeline.standing_found import Found, find_standing
+from pipeline.standing_rows import PartVanishedError, TableReader
 from pipeline.standing_runs import RowsOfRun, last_run, spending
 from pipeline.status_text import show_status
 from transforms.addresses import display_name
@@ -88,14 +83,10 @@ def _look(output: str, schema_version: str) -> DatasetStatus:
     transcripts, failures, segments = (
         tables[each] for each in (Table.TRANSCRIPTS, Table.FAILURES, Table.SEGMENTS)
     )
-    names = {part.run_id for table in tables.values() for part in table.parts}
-    flags = _flags(runs, sorted(names))
-    places = {run_id: place for place, run_id in enumerate(sorted(names))}
-    rows = transcript_columns(transcripts, places.__getitem__)
-    failed, codes = failure_columns(failures, places.__getitem__)
-    counted = count_segments(segments, {run: places[run] for run in names - runs.ended}.get)
-    standing = fold(rows, failed, counted.begun, flags, codes)
-    examples = pick_examples(failures, standing.current_failures)
+    names = sorted({part.run_id for table in tables.values() for part in table.parts})
+    places = {run_id: place for place, run_id in enumerate(names)}
+    rows = find_standing(tables, places.__getitem__, _flags(runs, names))
+    standing = rows.standing
     damaged = (*runs.damaged, *(each for table in tables.values() for each in table.damaged.values()))
     state = runs.records[-1].state if runs.records else None
     working = at_work(output, state, runs.ended)
@@ -110,9 +101,9 @@ def _look(output: str, schema_version: str) -> DatasetStatus:
         last_run=last_run(runs.records, working, rows_of),
         recordings=standing.recordings,
         channels=standing.channels,
-        segments=Segments(counted.answered, standing.failed_segments, standing.never_called),
-        sound=replace(standing.sound, begun_seconds=counted.begun_ms / 1000),
-        failures=_failures(standing, examples),
+        segments=Segments(rows.answered, standing.failed_segments, standing.never_called),
+        sound=_sound(rows),
+        failures=_failures(standing, rows.examples),
         spending=spending(runs.records, budget_spent(output, state), load_prices()),
         next_run=_next_run(standing, runs, working, damaged),
         damaged=damaged,
@@ -130,6 +121,12 @@ def _flags(runs: Runs, names: Sequence[str]) -> RunFlags:
         ended=np.array([run_id in runs.ended for run_id in names], dtype=np.bool_),
         may_lack_channels=np.array([run_id in lacking for run_id in names], dtype=np.bool_),
     )
+
+
+def _sound(rows: Found) -> Sound:
+    lengths = rows.standing.lengths
+    in_ms = (lengths.audio_ms, lengths.channel_ms, lengths.speech_ms, rows.begun_ms)
+    return Sound(*(each / 1000 for each in in_ms))
 
 
 def _failures(standing: Standing, examples: ExamplePicker) -> FailureCounts:

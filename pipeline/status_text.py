@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from pipeline.failure_text import show_indented, show_places
+from pipeline.page_text import many
 from pipeline.plain import plain
 from pipeline.standing_facts import (
     AtWork,
@@ -54,13 +55,26 @@ def _now(working: AtWork, last: LastRun | None) -> Iterator[str]:
         return
     yield f"Last run {last.run_id}: {_ended(last)}"
     if last.state is not RunState.FINISHED:
-        yield f"  It has written {last.transcripts:,} transcripts, {last.segments:,} segments and " + (
-            f"{last.failures:,} failures so far."
-            if last.state is RunState.GOING_ON
-            else f"{last.failures:,} failures."
+        written = (
+            f"  It has written {many(last.transcripts, 'transcript')}, {many(last.segments, 'segment')} and "
+            f"{many(last.failures, 'failure')}"
         )
+        yield f"{written} so far." if last.state is RunState.GOING_ON else f"{written}."
+        yield from _so_far(last)
     if last.stopped:
         yield f"  {last.stopped}"
+
+
+def _so_far(last: LastRun) -> Iterator[str]:
+    """What it had done when it last said so; rows come later, when they fill a part."""
+    told = last.so_far
+    if told is None:
+        return
+    yield (
+        f"  By {_time(told.at)} it had done {told.recordings_done:,} of {many(told.recordings, 'recording')}"
+        f"{'' if told.is_listed else ' found so far'}, with {many(told.segments_done, 'segment')} and "
+        f"{many(told.calls, 'call')}, {told.billed_calls:,} billed."
+    )
 
 
 def _ended(last: LastRun) -> str:
@@ -74,7 +88,7 @@ def _ended(last: LastRun) -> str:
     if last.state is RunState.KILLED:
         return f"{began}, never ended: it was killed, or broke off with exit code 1."
     word = "ended" if last.state is RunState.FINISHED else "stopped before the end"
-    left = f", {last.files_not_started:,} recordings not started" if last.files_not_started else ""
+    left = f", {many(last.files_not_started, 'recording')} not started" if last.files_not_started else ""
     return f"{began}, {word} {_time(last.ended_at or '')} with exit code {last.exit_code}{left}."
 
 
@@ -109,7 +123,7 @@ def _sound(found: DatasetStatus) -> Iterator[str]:
         yield f"{_length(sound.begun_seconds)} in segments of runs that have not written their transcripts"
     if found.recordings.failed_since:
         yield (
-            f"{found.recordings.failed_since:,} of these recordings failed in their latest attempt; "
+            f"{found.recordings.failed_since:,} of these recordings failed in the latest attempt; "
             "what was transcribed before stays."
         )
 
@@ -117,7 +131,7 @@ def _sound(found: DatasetStatus) -> Iterator[str]:
 def _show_failures(console: Console, failures: FailureCounts) -> None:
     """Each code with its examples; a table has no room for messages at 80 columns."""
     title = (
-        f"{_many(failures.failures, 'failure')} of {_many(failures.recordings, 'recording')}: "
+        f"{many(failures.failures, 'failure')} of {many(failures.recordings, 'recording')}: "
         f"{failures.passing:,} passing, {failures.for_good:,} for good"
     )
     show_indented(console, title, 0, style="bold")
@@ -139,18 +153,18 @@ def _segment(example: Example) -> str:
 
 
 def _spending(spent: Spending) -> Iterator[str]:
-    calls = _many(spent.calls + spent.billed_uncounted, "call")
+    calls = many(spent.calls + spent.billed_uncounted, "call")
     calls += " at least" if spent.runs_without_counts else ""
     cost = ", ".join(f"{money.amount} {money.currency}" for money in spent.cost)
     yield (
-        f"{_many(spent.runs, 'run')}: {calls}, {spent.billed_calls:,} billed: {cost}; "
-        f"{_many(spent.reused_answers, 'answer')} reused"
+        f"{many(spent.runs, 'run')}: {calls}, {spent.billed_calls:,} billed: {cost}; "
+        f"{many(spent.reused_answers, 'answer')} reused"
         + (f"; {spent.throttled_seconds:,.1f} s throttled" if spent.throttled_seconds else "")
     )
     if spent.billed_uncounted:
         yield f"  {spent.billed_uncounted:,} of these at most are of runs that have told no counts."
     if spent.runs_unknown:
-        yield f"  Calls of {_many(spent.runs_unknown, 'run')} that never ended are not among them."
+        yield f"  Calls of {many(spent.runs_unknown, 'run')} that never ended are not among them."
 
 
 def _next(found: DatasetStatus) -> Iterator[str]:
@@ -180,7 +194,7 @@ def _next(found: DatasetStatus) -> Iterator[str]:
     )
     for number, sentence in numbers:
         if number:
-            yield f"- {sentence.format(_many(number, 'recording'))}"
+            yield f"- {sentence.format(many(number, 'recording'))}"
     yield from _retries(following)
     if found.last_run is not None and found.last_run.state is RunState.KILLED:
         yield "- finds what the killed run had not come to: how much that is, only listing the input tells"
@@ -192,9 +206,9 @@ def _next(found: DatasetStatus) -> Iterator[str]:
 def _retries(following: NextRun) -> Iterator[str]:
     tried, all_of_them = following.failures_tried_again, following.failures_tried_again_with_all
     if tried:
-        yield f"- tries {_many(tried, 'failure')} again"
+        yield f"- tries {many(tried, 'failure')} again"
     if all_of_them > tried:
-        yield f"- with input.retry_failed=all it tries {_many(all_of_them, 'failure')} again"
+        yield f"- with input.retry_failed=all it tries {many(all_of_them, 'failure')} again"
 
 
 def _not_started(found: DatasetStatus) -> int:
@@ -207,10 +221,6 @@ def _time(text: str) -> str:
         return f"{datetime.fromisoformat(text).astimezone(timezone.utc):%Y-%m-%d %H:%M:%S} UTC"
     except ValueError:
         return text
-
-
-def _many(number: int, thing: str) -> str:
-    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
 
 
 def _length(seconds: float) -> str:

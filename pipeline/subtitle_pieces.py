@@ -124,7 +124,10 @@ def _aligned(texts: Sequence[str], words: Sequence[TimedWord]) -> list[_Times | 
 
 def _heard(number: int, word: TimedWord) -> Sequence[_Heard]:
     """A word, divided as a text is: each part with its share of the time."""
-    return _divided(_Heard("", word.start_ms, word.end_ms, number), _parts_of_word(word.word))
+    parts = _parts_of_word(word.word)
+    if len(parts) == 1:
+        return (_Heard(parts[0], word.start_ms, max(word.start_ms, word.end_ms), number),)
+    return _divided(_Heard("", word.start_ms, word.end_ms, number), parts)
 
 
 def _divided(whole: _Heard, parts: Sequence[str]) -> list[_Heard]:
@@ -229,5 +232,6 @@ def _in_order(pieces: Sequence[Piece]) -> list[Piece]:
         end_ms = max(start_ms, piece.end_ms)
         if number + 1 < len(starts):
             end_ms = min(end_ms, starts[number + 1])
-        ordered.append(replace(piece, start_ms=start_ms, end_ms=end_ms))
+        is_so = (piece.start_ms, piece.end_ms) == (start_ms, end_ms)
+        ordered.append(piece if is_so else replace(piece, start_ms=start_ms, end_ms=end_ms))
     return ordered

@@ -10,7 +10,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import pairwise
 
 from pipeline.subtitle_pieces import Piece, SpokenSegment, pieces_of_channel
 from pipeline.subtitle_text import MAX_COLUMNS, columns_of, reading_ms
@@ -105,9 +105,10 @@ def _division(pieces: Sequence[Piece]) -> list[tuple[int, int]]:
     costs = [0.0] + [float("inf")] * len(pieces)
     begins = [0] * (len(pieces) + 1)
     for first in range(len(pieces)):
+        reached = costs[first]
         for last, cost in _choices(measures, first):
-            if costs[first] + cost < costs[last]:
-                costs[last], begins[last] = costs[first] + cost, first
+            if reached + cost < costs[last]:
+                costs[last], begins[last] = reached + cost, first
     division: list[tuple[int, int]] = []
     last = len(pieces)
     while last:
@@ -117,36 +118,39 @@ def _division(pieces: Sequence[Piece]) -> list[tuple[int, int]]:
 
 
 def _choices(measures: _Measures, first: int) -> Iterator[tuple[int, float]]:
-    """Each end that a subtitle beginning at ``first`` may have, with its cost."""
+    """Each end that a subtitle beginning at ``first`` may have, with its cost.
+
+    The innermost loop of an export: what is looked up or called in it is what an export takes.
+    """
+    starts_ms, ends_ms, pauses_ms = measures.starts_ms, measures.ends_ms, measures.pauses_ms
+    widths, spaces, break_costs = measures.columns, measures.spaces, measures.break_costs
     inside = 0.0
     rows, columns = 1, 0
     needed_ms = filled = 0
-    latest_end_ms = measures.starts_ms[first] + MAX_CUE_MS
-    for last, width in enumerate(islice(measures.columns, first, None), first):
-        space = measures.spaces[last] if last > first else 0
-        if columns + space + width > MAX_COLUMNS:
-            rows, columns, space = rows + 1, 0, 0
-        columns += space + width
-        filled += space + width
-        needed_ms += measures.reading_ms[last]
+    start_ms, latest_end_ms = starts_ms[first], starts_ms[first] + MAX_CUE_MS
+    count = len(starts_ms)
+    for last in range(first, count):
+        width = widths[last]
         if last > first:
-            pause_ms = measures.pauses_ms[last]
-            if rows > 2 or pause_ms >= FORCED_PAUSE_MS or measures.ends_ms[last] > latest_end_ms:
+            width += spaces[last]
+            if columns + width > MAX_COLUMNS:
+                rows, columns, width = rows + 1, 0, widths[last]
+            pause_ms = pauses_ms[last]
+            if rows > 2 or pause_ms >= FORCED_PAUSE_MS or ends_ms[last] > latest_end_ms:
                 return
             inside += _SENTENCE_INSIDE_COST if measures.sentence_ends[last - 1] else 0.0
             inside += _LONG_PAUSE_INSIDE_COST if pause_ms >= _LONG_PAUSE_MS else 0.0
+        columns += width
+        filled += width
+        needed_ms += measures.reading_ms[last]
         emptiness = 1 - filled / (2 * MAX_COLUMNS)
-        cost = _CUE_COST + inside + _EMPTY_COST * emptiness**2 + measures.break_costs[last + 1]
-        yield last + 1, cost + _haste_cost(measures, first, last + 1, needed_ms)
-
-
-def _haste_cost(measures: _Measures, first: int, last: int, needed_ms: int) -> float:
-    """What it costs that a subtitle has to go before it is read."""
-    room_ms = MAX_CUE_MS
-    if last < len(measures.starts_ms):
-        room_ms = min(room_ms, measures.starts_ms[last] - GAP_MS - measures.starts_ms[first])
-    too_short = _TOO_SHORT_COST if room_ms < MIN_CUE_MS else 0.0
-    return too_short + _UNREADABLE_COST_PER_MS * max(0, needed_ms - room_ms)
+        cost = _CUE_COST + inside + _EMPTY_COST * emptiness * emptiness + break_costs[last + 1]
+        # What it costs that it has to go before it is read.
+        room_ms = starts_ms[last + 1] - GAP_MS - start_ms if last + 1 < count else MAX_CUE_MS
+        if room_ms < MIN_CUE_MS:
+            cost += _TOO_SHORT_COST
+        hasty_ms = needed_ms - (room_ms if room_ms < MAX_CUE_MS else MAX_CUE_MS)
+        yield last + 1, cost + (_UNREADABLE_COST_PER_MS * hasty_ms if hasty_ms > 0 else 0.0)
 
 
 def _break_cost(pieces: Sequence[Piece], place: int) -> float:

@@ -13,6 +13,7 @@ from transforms.parts import Part
 from transforms.schemas import Table
 
 _TABLE = Table.TRANSCRIPTS.value
+_BATCH_ROWS = 256  # a text may be that of hours
 _COLUMNS = ("audio_uri", "channel", "run_id", "status", "text")
 
 
@@ -47,7 +48,9 @@ def read_transcripts(output: str) -> Iterator[TranscriptText]:
         for part in sorted(parts, key=lambda part: part.name):
             read.add(part)
             try:
-                yield from (TranscriptText(*values) for values in rows(folder, part, _COLUMNS))
+                yield from (
+                    TranscriptText(*values) for values in rows(folder, part, _COLUMNS, batch_rows=_BATCH_ROWS)
+                )
             except OutputError as error:
                 # A run that ends puts another part in its place first: the next round finds it.
                 if not isinstance(error.__cause__, FileNotFoundError):

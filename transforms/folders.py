@@ -54,6 +54,9 @@ class Folder(Protocol):
     def names(self) -> list[str]:
         """The names of its visible files, sorted; empty if there is no such folder."""
 
+    def each_name(self) -> Iterator[str]:
+        """The same names one after the other, in any order: for folders of very many files."""
+
     def put(self, name: str, data: bytes) -> None:
         """Writes a file that appears whole, and durably, or not at all.
 
@@ -131,11 +134,12 @@ class LocalFolder:
 
     def names(self) -> list[str]:
         """See `Folder.names`."""
-        with output_errors("list", self.path):
-            try:
-                return sorted(file.name for file in self.path.iterdir() if not file.name.startswith("."))
-            except FileNotFoundError:
-                return []
+        return sorted(self.each_name())
+
+    def each_name(self) -> Iterator[str]:
+        """See `Folder.each_name`."""
+        with output_errors("list", self.path), contextlib.suppress(FileNotFoundError):
+            yield from (name for name in self._all_names() if not name.startswith("."))
 
     def put(self, name: str, data: bytes) -> None:
         """See `Folder.put`."""
@@ -187,14 +191,22 @@ class LocalFolder:
             os.close(descriptor)
 
     def _remove_stale(self) -> None:
-        for temporary in self.path.glob(f"{_TEMP_PREFIX}*{_TEMP_SUFFIX}"):
+        for name in self._all_names():
+            if not (name.startswith(_TEMP_PREFIX) and name.endswith(_TEMP_SUFFIX)):
+                continue
             with contextlib.suppress(FileNotFoundError):
-                descriptor = os.open(temporary, os.O_RDWR)
+                descriptor = os.open(self.path / name, os.O_RDWR)
                 try:
                     if try_lock(descriptor):
-                        temporary.unlink()
+                        (self.path / name).unlink()
                 finally:
                     os.close(descriptor)
+
+    def _all_names(self) -> Iterator[str]:
+        """Hidden ones too. `Path.iterdir` and `glob` would hold all of them."""
+        with os.scandir(self.path) as found:
+            for each in found:
+                yield each.name
 
     def sync(self) -> None:
         """Put the names of the folder on disk, as they are now."""
@@ -230,6 +242,10 @@ class RemoteFolder:
             [found] = FileSystems.match([f"{self.uri}/*"])
             names = (metadata.path.rpartition("/")[2] for metadata in found.metadata_list)
             return sorted(name for name in names if not name.startswith("."))
+
+    def each_name(self) -> Iterator[str]:
+        """See `Folder.each_name`; Beam lists them at once."""
+        yield from self.names()
 
     def put(self, name: str, data: bytes) -> None:
         """See `Folder.put`."""

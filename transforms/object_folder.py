@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -41,11 +42,13 @@ class ObjectFolder:
 
     def names(self) -> list[str]:
         """See `Folder.names`."""
-        with output_errors("list", self.uri):
-            try:
-                return [name for name in Objects(self.uri).names() if not name.startswith(".")]
-            except FileNotFoundError:  # there is not even the bucket, as `prepare` tells
-                return []
+        return list(self.each_name())
+
+    def each_name(self) -> Iterator[str]:
+        """See `Folder.each_name`."""
+        # Without even the bucket there are none, as `prepare` tells.
+        with output_errors("list", self.uri), contextlib.suppress(FileNotFoundError):
+            yield from (name for name in Objects(self.uri).names() if not name.startswith("."))
 
     def put(self, name: str, data: bytes) -> None:
         """See `Folder.put`."""

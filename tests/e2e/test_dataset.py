@@ -171,7 +171,7 @@ def test_the_run_record_has_every_key_and_agrees_with_the_service(corpus):
 def test_the_summary_shows_names_and_failures_as_plain_text(corpus):
     assert "empty.wav" in corpus.run.stdout
     assert str(corpus.output) in corpus.run.stdout
-    assert f"{len(corpus.samples) + 1} recordings, 1 failed; 1 other files left out" in corpus.run.stdout
+    assert f"{len(corpus.samples) + 1} recordings, 1 failed; 1 other file left out" in corpus.run.stdout
 
 
 @pytest.mark.parametrize("name", ["-dash.wav", b"caf\xe9.wav", "b[1].wav"], ids=["dash", "bytes", "brackets"])

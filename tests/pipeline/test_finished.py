@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow.dataset as ds
 import pytest
 
-from pipeline.finished import ended_runs, finish_settling, finished_recordings
+from pipeline.finished import ended_runs, finish_settling, finished_recordings, run_records
 from pipeline.run_record import RunCounts, RunRecord, write_record
 from tests.transforms.dataset_samples import failure_of, utterance_of
 from transforms.folders import LocalFolder
@@ -178,7 +178,7 @@ def test_a_kill_while_settling_is_made_good_once(tmp_path):
     write(tmp_path, "killed", [utterance_of("c", text="half")])
     note(tmp_path, "killed", ended_at=None, exit_code=None, counts=None)
     assert texts(tmp_path) == ["half", "kept", "new", "old"]
-    finish_settling(str(tmp_path), NOW)
+    assert finish_settling(str(tmp_path), NOW) == run_records(str(tmp_path))
     assert texts(tmp_path) == ["half", "kept", "new"]
     assert ended_runs(str(tmp_path)) == {"old", "new"}
     record = json.loads((tmp_path / "runs" / "new.json").read_text())

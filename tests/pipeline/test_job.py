@@ -4,7 +4,8 @@ from datetime import datetime, timezone
 
 import pytest
 
-from pipeline.job import ended_record, exit_code
+from pipeline.config_load import load
+from pipeline.job import ended_record, exit_code, skipping_of
 from pipeline.run_record import RunCounts, RunRecord
 from transforms.stopping import StopReason
 
@@ -39,3 +40,17 @@ def test_the_record_of_an_ended_run_tells_cost_and_reason():
 def test_a_run_that_broke_before_it_could_count_tells_no_cost():
     ended = ended_record(RunRecord("id", "then", {}), None, STOPPED, NOW)
     assert (ended.cost, ended.counts, ended.exit_code) == (None, None, 4)
+
+
+def test_records_of_earlier_runs_are_read_once_at_the_start(tmp_path, monkeypatch):
+    recorded = [{"run_id": "a", "ended_at": None, "exit_code": None}]
+    asked = []
+
+    def finished(output: str, retry_failed: str, records: object) -> list[tuple[bytes, bool]]:
+        asked.append((output, retry_failed, records))
+        return []
+
+    monkeypatch.setattr("pipeline.job.finished_recordings", finished)
+    monkeypatch.setattr("pipeline.finished.run_records", lambda _: pytest.fail("read again"))
+    assert skipping_of(load(None).config, str(tmp_path), tmp_path, recorded) is not None
+    assert asked == [(str(tmp_path), "passing", recorded)]

@@ -104,4 +104,4 @@ def test_progress_shows_on_a_terminal_alone():
         file = io.StringIO()
         with progress_shown(Console(file=file, force_terminal=terminal, width=100)) as told:
             told(Progress(12, 50, 7200))
-        assert ("12 of 50 recordings, 2 h" in file.getvalue()) is terminal
+        assert ("Recordings read: 12 of 50, 2 h" in file.getvalue()) is terminal

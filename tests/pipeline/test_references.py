@@ -81,5 +81,5 @@ def test_what_is_wrong_with_the_manifest_is_said(name, text, said, tmp_path):
 
 
 def test_a_manifest_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(UsageError, match=r"nothing\.csv does not exist"):
+    with pytest.raises(UsageError, match=r"^--references: .*nothing\.csv does not exist"):
         list(read_references(str(tmp_path / "nothing.csv")))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 from pipeline.scoring import (
     Comparison,
     Counts,
+    Interval,
     bootstrap_interval,
     compare,
     expanded_tail,
@@ -106,33 +109,41 @@ def test_comparisons_add_up():
     assert both.words.rate == pytest.approx(3 / 4)
 
 
+def interval_of(
+    errors: Sequence[int], lengths: Sequence[int], *, block: int = 10**6, **options: int
+) -> Interval | None:
+    both = np.array([list(errors), list(lengths)], dtype=np.int64)
+    blocks = (both[:, first : first + block] for first in range(0, len(both[0]), block))
+    return bootstrap_interval(blocks, len(both[0]), **options)
+
+
 @given(RECORDINGS, st.randoms(use_true_random=False))
 def test_an_interval_does_not_depend_on_the_order_of_the_recordings(recordings, random):
     shuffled = random.sample(recordings, len(recordings))
     errors, lengths = zip(*recordings, strict=True)
     again = zip(*shuffled, strict=True)
-    interval = bootstrap_interval(errors, lengths, resamples=50)
-    assert interval == bootstrap_interval(*again, resamples=50)
+    interval = interval_of(errors, lengths, resamples=50)
+    assert interval == interval_of(*again, resamples=50)
 
 
 @given(RECORDINGS)
 def test_an_interval_lies_between_the_best_and_the_worst_recording(recordings):
     errors, lengths = zip(*recordings, strict=True)
     rates = [wrong / said for wrong, said in recordings]
-    interval = bootstrap_interval(errors, lengths, resamples=50)
+    interval = interval_of(errors, lengths, resamples=50)
     assert interval is not None
     assert min(rates) - 1e-12 <= interval.low <= interval.high <= max(rates) + 1e-12
 
 
-@pytest.mark.parametrize("recordings", [10, 40, 150])
-def test_intervals_hold_the_true_rate_in_at_least_90_of_100_studies(recordings):
+@pytest.mark.parametrize(("recordings", "block"), [(10, 10), (40, 40), (150, 150), (150, 40), (150, 1)])
+def test_intervals_hold_the_true_rate_in_at_least_90_of_100_studies(recordings, block):
     held = 0
     for seed in range(100):
         random = np.random.default_rng(seed)
         lengths = random.integers(5, 60, recordings)
         # Recordings differ: some are noisy. The mean of these shares is 0.2.
         errors = random.binomial(lengths, random.beta(2, 8, recordings))
-        interval = bootstrap_interval(errors, lengths, resamples=400)
+        interval = interval_of(errors, lengths, block=block, resamples=400)
         held += interval is not None and interval.low <= 0.2 <= interval.high
     assert 90 <= held < 100
 
@@ -150,17 +161,28 @@ def test_tails_are_those_of_the_normal_distribution_where_there_are_many_recordi
 
 
 def test_equal_recordings_leave_no_doubt_and_one_alone_tells_nothing():
-    interval = bootstrap_interval([1, 1, 1], [4, 4, 4])
+    interval = interval_of([1, 1, 1], [4, 4, 4])
     assert interval is not None
     assert (interval.low, interval.high) == (0.25, 0.25)
-    assert bootstrap_interval([1], [4]) is None
-    assert bootstrap_interval([], []) is None
+    assert interval_of([1], [4]) is None
+    assert interval_of([], []) is None
     with pytest.raises(ValueError, match="no rate"):
-        bootstrap_interval([1, 0], [4, 0])
+        interval_of([1, 0], [4, 0])
 
 
-def test_drawing_in_blocks_changes_nothing(monkeypatch):
+def test_a_draw_has_as_many_recordings_as_there_are_whatever_the_blocks():
+    # Each recording has one error of one word: whoever drew fewer, or more, would still be at 1.
+    errors, lengths = [1] * 10, list(range(1, 11))
+    drawn = [interval_of(lengths, lengths, block=block) for block in (1, 3, 10)]
+    assert drawn == [Interval(1.0, 1.0)] * 3
+    whole, parted = (interval_of(errors, lengths, block=block, resamples=20_000) for block in (10, 3))
+    assert whole is not None
+    assert parted is not None
+    assert (parted.low, parted.high) == pytest.approx((whole.low, whole.high), rel=0.03)
+
+
+def test_drawing_some_at_a_time_changes_nothing(monkeypatch):
     errors, lengths = [1, 5, 2, 7], [10, 20, 30, 40]
-    whole = bootstrap_interval(errors, lengths)
+    whole = interval_of(errors, lengths)
     monkeypatch.setattr("pipeline.scoring._DRAWS_AT_ONCE", 7)
-    assert bootstrap_interval(errors, lengths) == whole
+    assert interval_of(errors, lengths) == whole

@@ -96,7 +96,7 @@ def test_the_end_tells_counts_cost_retries_and_why_a_run_stopped(output):
     )
     text = shown(output, record)
     for part in (
-        "5 recordings, 1 failed", "2 not started", "4 not called", "9 calls, 8 of them billed: 0.0256 CNY",
+        "5 recordings, 1 failed", "2 not started", "4 not called", "9 calls, 8 billed: 0.0256 CNY",
         "InternalError 6", "Stopped before the end. Code: why", str(output),
     ):  # fmt: skip
         assert part in text

@@ -7,19 +7,20 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.standing import Standing, fold
+from pipeline.standing import Lengths, Standing, count_segments, fold
 from pipeline.standing_columns import (
     NONE,
     STATUSES,
     BegunColumns,
     FailureColumns,
     RunFlags,
+    SegmentColumns,
     TranscriptColumns,
     newest,
     paired,
     total,
 )
-from pipeline.standing_facts import Channels, Reading, Recordings, Sound
+from pipeline.standing_facts import Channels, Reading, Recordings
 from transforms.records import Status
 
 COMPLETE, PARTIAL, EMPTY = Status.COMPLETE, Status.PARTIAL, Status.EMPTY
@@ -62,14 +63,14 @@ def folded(
     ended: Sequence[bool] = (True, True, True),
     lacking: Sequence[bool] = (False, False, False),
     codes: tuple[str, ...] = ("Code",),
-) -> Standing:
+) -> tuple[Standing, list[bool]]:
     def numbers(values, kind=np.int64):
         return np.array(list(values), dtype=kind)
 
     def identities(rows):
         return numbers((row.recording * 100 + row.identity for row in rows), np.uint64)
 
-    return fold(
+    standing, latest = fold(
         TranscriptColumns(
             recording=numbers((row.recording for row in transcripts), np.uint64),
             run=numbers(row.run for row in transcripts),
@@ -92,11 +93,13 @@ def folded(
             code=numbers(row.code for row in failures),
             retryable=numbers((row.retryable for row in failures), np.bool_),
             stays=numbers((row.stays for row in failures), np.bool_),
+            number=np.arange(len(failures)),
         ),
         BegunColumns(numbers((row.recording for row in begun), np.uint64), numbers(row.run for row in begun)),
         RunFlags(numbers(ended, np.bool_), numbers(lacking, np.bool_)),
         codes,
     )
+    return standing, latest.tolist()
 
 
 def recordings(**counts: int) -> Recordings:
@@ -112,15 +115,15 @@ def reading(**counts: int) -> Reading:
 
 
 def test_nothing_stands_in_an_empty_dataset():
-    found = folded()
+    found, _ = folded()
     assert found.recordings == recordings()
     assert found.reading == reading()
-    assert found.sound == Sound(0, 0, 0)
+    assert found.lengths == Lengths(0, 0, 0)
     assert found.by_code[0].failures == 0
 
 
 def test_each_recording_is_counted_once_whatever_its_channels():
-    found = folded(
+    found, _ = folded(
         [
             Transcript(1, channel=0),
             Transcript(1, channel=1, status=EMPTY),
@@ -135,36 +138,36 @@ def test_each_recording_is_counted_once_whatever_its_channels():
     )
     assert found.recordings == recordings(known=5, complete=1, partial=1, empty=1, failed=1, unfinished=1)
     assert found.channels == Channels(known=6, complete=2, partial=1, empty=3)
-    assert found.sound == Sound(audio_seconds=3, channel_seconds=6, speech_seconds=3)
+    assert found.lengths == Lengths(audio_ms=3000, channel_ms=6000, speech_ms=3000)
     assert (found.failures, found.failed_recordings, found.failed_segments) == (2, 2, 1)
 
 
 def test_of_two_rows_of_a_key_the_newest_run_counts():
-    found = folded([Transcript(1, run=2, status=EMPTY, duration_ms=3000), Transcript(1, run=0)])
+    found, _ = folded([Transcript(1, run=2, status=EMPTY, duration_ms=3000), Transcript(1, run=0)])
     assert found.channels == Channels(known=1, complete=0, partial=0, empty=1)
-    assert found.sound.audio_seconds == 3
+    assert found.lengths.audio_ms == 3000
 
 
 def test_a_failure_that_a_run_at_work_has_overcome_does_not_count_any_more():
     old = [Failure(1, retryable=True), Failure(2, retryable=True), Failure(3, retryable=True)]
-    found = folded([Transcript(1, run=1)], old, [Begun(2, run=1)], ended=(True, False, True))
-    assert found.current_failures.tolist() == [False, False, True]
+    found, latest = folded([Transcript(1, run=1)], old, [Begun(2, run=1)], ended=(True, False, True))
+    assert latest == [False, False, True]
     assert (found.failures, found.passing) == (1, 1)
     # A run that ended has removed what it overcame: what is still there was asked for by itself.
-    assert folded([Transcript(1, run=1)], old).failures == 3
+    assert folded([Transcript(1, run=1)], old)[0].failures == 3
 
 
 def test_a_recording_that_failed_after_it_was_transcribed_stays_transcribed():
-    found = folded([Transcript(1, run=0)], [Failure(1, run=1)])
+    found, _ = folded([Transcript(1, run=0)], [Failure(1, run=1)])
     assert found.recordings == recordings(known=1, complete=1, failed_since=1)
-    damaged = folded([Transcript(1, status=PARTIAL)], [Failure(1)])
+    damaged, _ = folded([Transcript(1, status=PARTIAL)], [Failure(1)])
     assert damaged.recordings == recordings(known=1, partial=1)
-    unaccounted = folded([Transcript(1, channel=0)], [Failure(1, channel=1, known=False)])
+    unaccounted, _ = folded([Transcript(1, channel=0)], [Failure(1, channel=1, known=False)])
     assert unaccounted.recordings == recordings(known=1, partial=1)
 
 
 def test_the_next_run_skips_what_is_done_and_says_why_it_reads_the_rest():
-    found = folded(
+    found, _ = folded(
         [
             Transcript(1),
             Transcript(2, status=PARTIAL, segments=3, missing=2),  # one failed, one never called
@@ -192,15 +195,15 @@ def test_the_next_run_skips_what_is_done_and_says_why_it_reads_the_rest():
 
 def test_rows_of_other_bytes_or_options_do_not_vouch_for_the_newest():
     changed = [Transcript(1, run=0), Transcript(1, run=1, identity=8)]
-    assert folded(changed, ended=(True, False, True)).reading == reading(continued=1)
+    assert folded(changed, ended=(True, False, True))[0].reading == reading(continued=1)
     same = [Transcript(1, run=0), Transcript(1, run=1)]
-    assert folded(same, ended=(True, False, True)).reading == reading(skipped=1)
+    assert folded(same, ended=(True, False, True))[0].reading == reading(skipped=1)
 
 
 def test_a_failure_without_a_mark_goes_with_the_transcripts_of_its_recording():
     lost_channel = Failure(1, channel=1, known=False, stays=False)
-    assert folded([Transcript(1)], [lost_channel]).reading == reading(still_failing=1)
-    assert folded((), [lost_channel]).reading == reading(looked_at_again=1)
+    assert folded([Transcript(1)], [lost_channel])[0].reading == reading(still_failing=1)
+    assert folded((), [lost_channel])[0].reading == reading(looked_at_again=1)
 
 
 def test_codes_are_counted_by_failures_recordings_and_segments():
@@ -208,7 +211,7 @@ def test_codes_are_counted_by_failures_recordings_and_segments():
         Failure(1, segment=0, channel=0, retryable=True), Failure(1, segment=1, channel=0), Failure(2),
         Failure(3, code=1, retryable=True),
     ]  # fmt: skip
-    first, second = folded((), failures, codes=("A", "B")).by_code
+    first, second = folded((), failures, codes=("A", "B"))[0].by_code
     assert (first.code, first.failures, first.recordings, first.segments, first.passing) == ("A", 3, 2, 2, 1)
     assert (second.code, second.failures, second.recordings, second.segments, second.passing) == (
         "B", 1, 1, 0, 1,
@@ -249,9 +252,9 @@ UNIQUE_FAILURES = st.lists(FAILURES, max_size=8, unique_by=lambda row: row[:3])
 @given(UNIQUE_TRANSCRIPTS, UNIQUE_FAILURES, FLAGS, FLAGS, st.randoms(use_true_random=False))
 def test_all_recordings_are_counted_once_in_any_order(transcripts, failures, ended, lacking, random):
     begun = [Begun(4, run) for run in range(3) if not ended[run]]
-    found = folded(transcripts, failures, begun, ended=ended, lacking=lacking)
+    found, latest = folded(transcripts, failures, begun, ended=ended, lacking=lacking)
     there = {row.recording for row in (*transcripts, *begun)}
-    there |= {row.recording for row, counts in zip(failures, found.current_failures, strict=True) if counts}
+    there |= {row.recording for row, counts in zip(failures, latest, strict=True) if counts}
     kinds = found.recordings
     assert kinds.known == len(there)
     assert kinds.complete + kinds.partial + kinds.empty + kinds.failed + kinds.unfinished == len(there)
@@ -262,10 +265,38 @@ def test_all_recordings_are_counted_once_in_any_order(transcripts, failures, end
     assert found.channels.known == len({(row.recording, row.channel) for row in transcripts})
     random.shuffle(transcripts)
     random.shuffle(failures)
-    again = folded(transcripts, failures, begun, ended=ended, lacking=lacking)
-    assert (again.recordings, again.reading, again.sound, again.by_code) == (
-        found.recordings, found.reading, found.sound, found.by_code,
+    again, _ = folded(transcripts, failures, begun, ended=ended, lacking=lacking)
+    assert (again.recordings, again.reading, again.lengths, again.by_code) == (
+        found.recordings, found.reading, found.lengths, found.by_code,
     )  # fmt: skip
+
+
+@given(UNIQUE_TRANSCRIPTS, UNIQUE_FAILURES, FLAGS, FLAGS)
+def test_what_stands_is_the_sum_of_what_stands_of_some_recordings_and_of_the_others(
+    transcripts, failures, ended, lacking
+):
+    begun = [Begun(recording, run) for recording in (1, 4) for run in range(3) if not ended[run]]
+    whole, latest = folded(transcripts, failures, begun, ended=ended, lacking=lacking)
+    parts, seen = [], {}
+    for some in ({0, 1}, {2, 3, 4}):
+        of_these = [[row for row in rows if row.recording in some] for rows in (transcripts, failures, begun)]
+        standing, flags = folded(*of_these, ended=ended, lacking=lacking)
+        parts.append(standing)
+        seen.update(zip(of_these[1], flags, strict=True))
+    assert parts[0] + parts[1] == whole
+    assert [seen[row] for row in failures] == latest
+
+
+def test_an_answered_segment_counts_once_whatever_the_runs_that_have_not_ended_wrote_anew():
+    rows = [  # recording, run, key, length
+        (1, NONE, 10, 0), (1, NONE, 11, 0), (1, 2, 10, 500), (1, 2, 10, 700), (2, 2, 20, 40), (2, 3, 21, 2),
+    ]  # fmt: skip
+    columns = np.array(rows, dtype=np.int64).T
+    recording, run, key, length_ms = columns
+    found = count_segments(SegmentColumns(recording.astype(np.uint64), run, key.astype(np.uint64), length_ms))
+    assert (found.answered, found.begun_ms) == (4, 542)
+    begun = zip(found.begun.recording.tolist(), found.begun.run.tolist(), strict=True)
+    assert sorted(begun) == [(1, 2), (2, 2), (2, 3)]
 
 
 @given(st.lists(st.tuples(SMALL, SMALL)), st.lists(SMALL))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -19,9 +20,10 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from pipeline.finished import finished_recordings
-from pipeline.standing_facts import DatasetStatus, Money, RunState, Working
+from pipeline.standing_facts import DatasetStatus, Money, RunState, SoFar, Working
 from pipeline.standing_rows import PartVanishedError, TableReader
 from pipeline.status import StatusArguments, read_status, status
+from pipeline.timeline import Timeline
 from tests.e2e import command, sounds
 from tests.pipeline.test_finished import MARK, SETTINGS, note, partial, transcript_of, write
 from tests.transforms.dataset_samples import failure_of, utterance_of
@@ -29,6 +31,7 @@ from transforms.errors import UsageError
 from transforms.folders import OutputError
 from transforms.known import recording_digest
 from transforms.parts import create_dataset, newest_parts
+from transforms.reading import Reading
 from transforms.records import Failure, Mark, Status, Transcript
 from transforms.schemas import VERSION_KEY, Table, schema_of
 
@@ -173,6 +176,53 @@ def test_rows_of_a_killed_run_count_once_and_are_continued(output):
     assert found.next_run.continues
     assert found.next_run.recordings.continued == 2  # d and e; of a the old rows are whole
     assert "killed" in shown(output)
+
+
+def test_a_run_that_has_not_ended_is_told_by_what_it_last_said_of_itself(output):
+    timeline = Timeline(
+        "2026-01-02T00:00:00+00:00",
+        90.0,
+        totals=Reading(
+            recordings_found=9, recordings_listed=1, recordings_skipped=2, recordings_done=3,
+            segments_recognized=4, segments_failed=1, calls=6, billed_calls=5,
+        ),
+    )  # fmt: skip
+    note(output, NEW, ended_at=None, exit_code=None, counts=None, timeline=timeline)
+    last = read_status(str(output)).last_run
+    assert last is not None
+    assert last.so_far == SoFar("2026-01-02T00:01:30+00:00", 7, True, 3, 5, 6, 5)
+    assert (
+        "By 2026-01-02 00:01:30 UTC it had done 3 of 7 recordings, with 5 segments and 6 calls, 5 billed."
+        in shown(output)
+    )
+    note(output, NEW, timeline=timeline)
+    ended = read_status(str(output)).last_run
+    assert ended is not None
+    assert ended.so_far is None
+
+
+def test_one_of_a_kind_is_told_as_one(tmp_path):
+    write(tmp_path, NEW, [utterance_of("/in/a.wav"), transcript_of("/in/a.wav"), failure_of("/in/b.wav")])
+    note(tmp_path, NEW, ended_at=None, exit_code=None, counts=None)
+    assert "It has written 1 transcript, 1 segment and 1 failure." in shown(tmp_path)
+
+
+def test_what_stands_is_the_same_however_few_rows_are_held(output, monkeypatch):
+    write(output, NEW, [utterance_of("/in/a.wav"), utterance_of("/in/e.wav"), failure_of("/in/f.wav")])
+    note(output, NEW, ended_at=None, exit_code=None, counts=None)
+    whole = read_status(str(output))
+    monkeypatch.setattr("pipeline.spool.GROUP_ROWS", 1)
+    monkeypatch.setattr("pipeline.spool._PIECE_ROWS", 1)
+    assert read_status(str(output)) == whole
+
+
+def test_a_full_temporary_folder_is_told_with_what_to_do(output, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("pipeline.spool.Spool.add", full)
+    with pytest.raises(OutputError, match=r"No space left on device.*TMPDIR"):
+        read_status(str(output))
 
 
 def test_a_kill_while_rows_were_replaced_is_told(output):
