@@ -9,13 +9,14 @@ from pathlib import Path
 import apache_beam as beam
 from apache_beam.pvalue import PBegin, PCollection
 
-import transforms.coders  # noqa: F401 - registers the coder of what crosses the shuffle
 from transforms.beam_counts import count
+from transforms.coders import RecordingCoder
 from transforms.known import Skipping, Standing
 from transforms.listing import Sources, list_recordings
 from transforms.meter_files import borrowed_meter, give_back_meter
 from transforms.reading import Reading
 from transforms.records import Recording
+from transforms.sheets import packed, unpacked
 
 _AT_ONCE = 500
 """Recordings that are counted at once: one by one would take longer than finding them."""
@@ -50,9 +51,14 @@ class FindRecordings(beam.PTransform):
         return (
             pbegin
             | "Sources" >> beam.Impulse()
-            | "List recordings" >> beam.ParDo(self._list).with_output_types(Recording)
-            | "Spread over workers" >> beam.Reshuffle().with_output_types(Recording)
+            | "List recordings" >> beam.ParDo(self._list).with_output_types(bytes)
+            | "Spread over workers" >> beam.Reshuffle().with_output_types(bytes)
+            | "Read the list" >> beam.FlatMap(_recordings_of).with_output_types(Recording)
         )
+
+
+def _recordings_of(sheet: bytes) -> Iterator[Recording]:
+    return unpacked(sheet, RecordingCoder().decode)
 
 
 class _ListRecordings(beam.DoFn):
@@ -70,12 +76,18 @@ class _ListRecordings(beam.DoFn):
     def setup(self) -> None:
         self._meter = borrowed_meter(self._coordination)
 
-    def process(self, _: bytes) -> Iterator[Recording]:
-        """List them all.
+    def process(self, _: bytes) -> Iterator[bytes]:
+        """List them all, in sheets.
 
         Raises:
             UsageError: a mistake in a manifest, for which `check_sources` looks beforehand.
         """
+        return packed(self._listed(), RecordingCoder().encode)
+
+    def teardown(self) -> None:
+        give_back_meter(self._meter)
+
+    def _listed(self) -> Iterator[Recording]:
         known = None if self._skipping is None else self._skipping.open()
         met: Counter[Standing | None] = Counter()  # None is a file that is no recording
 
@@ -92,9 +104,6 @@ class _ListRecordings(beam.DoFn):
         self._count(met)
         self._meter.meter.add(Reading(recordings_listed=1))
         self._meter.write()
-
-    def teardown(self) -> None:
-        give_back_meter(self._meter)
 
     def _count(self, met: Counter[Standing | None]) -> None:
         """Count what was met, here and in Beam's counters, and forget it."""
