@@ -38,6 +38,7 @@ from pipeline.watching import Watch
 from transforms.client import SentenceClient
 from transforms.credentials import EnvironmentCredentials
 from transforms.folders import OutputError
+from transforms.heap import libraries_set_aside
 from transforms.known import Skipping, writing_known
 from transforms.listing import check_sources
 from transforms.parts import create_dataset
@@ -201,8 +202,9 @@ def _run_graph(job: Job, options: PipelineOptions, stop: StopSignal) -> RunCount
     pipeline = beam.Pipeline(runner_of(options), options=options)
     build(pipeline, job)
     try:
-        result = pipeline.run()
-        result.wait_until_finish()
+        with libraries_set_aside():
+            result = pipeline.run()
+            result.wait_until_finish()
     except (RuntimeError, OutputError):
         if stop.reason() is None:
             stop.stop(_JOB_BROKE)  # workers that are left would go on calling

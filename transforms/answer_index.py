@@ -28,7 +28,7 @@ _OFFSET_MASK: Final = (1 << _OFFSET_BITS) - 1
 _NOT_REFUSED: Final = 1 << 63
 
 # So many keys are held in a dict before they become a sorted array.
-_FOLD_AT: Final = 2**10
+_FOLD_AT: Final = 2**8
 
 _MAGIC: Final = b"BSINDEX1"
 _HEADER: Final = struct.Struct("<8sQQQ")

@@ -8,14 +8,15 @@ from collections.abc import Iterator
 import apache_beam as beam
 from apache_beam.pvalue import PBegin, PCollection
 
-import transforms.coders  # noqa: F401 - registers the coder of what crosses the shuffle
 from transforms.beam_counts import count
+from transforms.coders import RecordingCoder
 from transforms.known import Skipping, Standing
 from transforms.listing import Sources, list_recordings
 from transforms.meter_files import borrowed_meter, give_back_meter
 from transforms.reading import Reading
 from transforms.records import Recording
 from transforms.shared_place import Coordination
+from transforms.sheets import packed, unpacked
 from transforms.stopping import StopReason, StopSignal
 
 LISTING_FAILED = "ListingFailed"
@@ -51,8 +52,8 @@ class FindRecordings(beam.PTransform):
 
     def expand(self, pbegin: PBegin) -> PCollection[Recording]:
         """Wire the steps."""
-        listed = _listed(pbegin, self._list)
-        return listed | "Spread over workers" >> beam.Reshuffle().with_output_types(Recording)
+        sheets = _sheets_of(pbegin, self._list)
+        return _read(sheets | "Spread over workers" >> beam.Reshuffle().with_output_types(bytes))
 
 
 @beam.typehints.with_output_types(Recording)
@@ -67,12 +68,20 @@ class ListRecordings(beam.PTransform):
 
     def expand(self, pbegin: PBegin) -> PCollection[Recording]:
         """Wire the steps."""
-        return _listed(pbegin, self._list)
+        return _read(_sheets_of(pbegin, self._list))
 
 
-def _listed(pbegin: PBegin, function: beam.DoFn) -> PCollection[Recording]:
+def _sheets_of(pbegin: PBegin, function: beam.DoFn) -> PCollection[bytes]:
     sources = pbegin | "Sources" >> beam.Impulse()
-    return sources | "List recordings" >> beam.ParDo(function).with_output_types(Recording)
+    return sources | "List recordings" >> beam.ParDo(function).with_output_types(bytes)
+
+
+def _read(sheets: PCollection[bytes]) -> PCollection[Recording]:
+    return sheets | "Read the list" >> beam.FlatMap(_recordings_of).with_output_types(Recording)
+
+
+def _recordings_of(sheet: bytes) -> Iterator[Recording]:
+    return unpacked(sheet, RecordingCoder().decode)
 
 
 class _ListRecordings(beam.DoFn):
@@ -92,13 +101,19 @@ class _ListRecordings(beam.DoFn):
     def setup(self) -> None:
         self._meter = borrowed_meter(self._coordination)
 
-    def process(self, _: bytes) -> Iterator[Recording]:
-        """List them all. A store that breaks off stops the run; what was found by then is worked on.
+    def process(self, _: bytes) -> Iterator[bytes]:
+        """List them all, in sheets. A store that breaks off stops the run; what was found is worked on.
 
         Raises:
             UsageError: a mistake in a manifest, for which `check_sources` looks beforehand.
             OSError: a store broke off, and there is no run to be stopped.
         """
+        return packed(self._listed(), RecordingCoder().encode)
+
+    def teardown(self) -> None:
+        give_back_meter(self._meter)
+
+    def _listed(self) -> Iterator[Recording]:
         known = None if self._skipping is None else self._skipping.open()
         met: Counter[Standing | None] = Counter()  # None is a file that is no recording
 
@@ -118,9 +133,6 @@ class _ListRecordings(beam.DoFn):
         self._count(met)
         self._meter.meter.add(Reading(recordings_listed=1))
         self._meter.write()
-
-    def teardown(self) -> None:
-        give_back_meter(self._meter)
 
     def _stop(self, error: OSError) -> None:
         if self._coordination is None:

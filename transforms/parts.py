@@ -47,6 +47,8 @@ _PART = re.compile(
 
 # A batch takes 12 KB beside its values: kept for each row, they are most of what is buffered.
 _ROWS_JOINED = 64
+# Twice as many in each further one: so what writing takes, 1 MB of code, is there from the start.
+_FIRST_GROUP_ROWS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +144,10 @@ class PartWriter:
         # Arrow, not dictionaries: the words of a minute take 60 KB as Python objects, 4 KB here.
         self._batches: list[pa.RecordBatch] = []
         self._single: list[pa.RecordBatch] = []
-        self._held_bytes = 0
+        self._rows = self._bytes = self._held_bytes = self._held_rows = 0
+        self._group_rows = _FIRST_GROUP_ROWS
         self._files = ExitStack()  # what is open of the part
         self._open: pq.ParquetWriter | None = None
-        self._rows = 0
-        self._bytes = 0
         self._oldest_at = 0.0
 
     def add(self, row: Mapping[str, object]) -> int:
@@ -169,12 +170,13 @@ class PartWriter:
         self._rows += 1
         self._bytes += batch.nbytes
         self._held_bytes += batch.nbytes
+        self._held_rows += 1
         if len(self._single) >= _ROWS_JOINED:
             self._join()
         full = self._rows >= self._rolling.max_rows or self._bytes >= self._rolling.max_bytes
         if full or self._clock() - self._oldest_at >= self._rolling.max_seconds:
             return self.flush()
-        if self._held_bytes >= self._rolling.group_bytes:
+        if self._held_bytes >= self._rolling.group_bytes or self._held_rows >= self._group_rows:
             self._write_group()
         return 0
 
@@ -198,7 +200,8 @@ class PartWriter:
         """Writes what is held to the part's file; if that fails nothing is left of it."""
         self._join()
         table = pa.Table.from_batches(self._batches, self._schema)
-        self._batches, self._held_bytes = [], 0
+        self._batches, self._held_bytes, self._held_rows = [], 0, 0
+        self._group_rows *= 2
         if not table.num_rows:
             return
         try:
@@ -217,8 +220,7 @@ class PartWriter:
         self._rows = self._bytes = 0
 
     def _join(self) -> None:
-        joined = pa.Table.from_batches(self._single, self._schema).combine_chunks()
-        self._batches += joined.to_batches()
+        self._batches += pa.Table.from_batches(self._single, self._schema).combine_chunks().to_batches()
         self._single = []
 
 

@@ -224,23 +224,24 @@ class RecognizeFn(CrewFn[Segment, Settled]):
             return Reply(Ending.STOPPED, made.tally)
 
     def _prepare(self, segment: Segment) -> PreparedCall:
-        settings = self._settings
-        engine = segment.span.engine
         if segment.url is not None:
-            return self._prepare_url(engine, segment.url)
-        voice_format = _voice_format(segment, settings)
+            return self._prepare_url(segment.span.engine, segment.url)
         with self._encoding:  # more at once than cores would be late all the same, and large
-            payload = encode_in_slices(
-                segment.audio,
-                voice_format,
-                name=segment.span.audio_uri,
-                max_payload_bytes=settings.max_payload_bytes,
-            )
-            return self._client.prepare(
-                request.json_body(
-                    settings.parameters, engine=engine, voice_format=voice_format, audio=payload
-                )
-            )
+            return self._prepare_sound(segment)
+
+    def _prepare_sound(self, segment: Segment) -> PreparedCall:
+        """A call with its body; the sound is let go when this returns, before another one's turn comes."""
+        settings = self._settings
+        voice_format = _voice_format(segment, settings)
+        payload = encode_in_slices(
+            segment.audio,
+            voice_format,
+            name=segment.span.audio_uri,
+            max_payload_bytes=settings.max_payload_bytes,
+        )
+        engine, fixed = segment.span.engine, settings.parameters
+        body = request.json_body(fixed, engine=engine, voice_format=voice_format, audio=payload)
+        return self._client.prepare(body)
 
     def _prepare_url(self, engine: str, url: str) -> PreparedCall:
         settings = self._settings

@@ -7,7 +7,8 @@ import apache_beam as beam
 import pytest
 from apache_beam.testing.test_pipeline import TestPipeline
 from apache_beam.testing.util import assert_that, equal_to
-from apache_beam.transforms.window import FixedWindows, TimestampedValue
+from apache_beam.transforms.window import FixedWindows, GlobalWindow, TimestampedValue
+from apache_beam.utils.timestamp import Timestamp
 
 from transforms.crew import Crew, CrewFn, Output, or_dead_letter
 from transforms.errors import RecordingError
@@ -98,6 +99,20 @@ def test_outputs_and_tagged_outputs_keep_the_window_of_their_element():
         assert_that(outputs["all"] | "all" >> beam.Map(with_window), equal_to(expected), label="main")
         odd = [pair for pair in expected if pair[0] % 2]
         assert_that(outputs.odd | "odd" >> beam.Map(with_window), equal_to(odd), label="tagged")
+
+
+def test_memory_is_tidied_now_and_then(monkeypatch: pytest.MonkeyPatch):
+    handed_on = 0
+    tidied_after = []
+    monkeypatch.setattr("transforms.crew.tidy", lambda: tidied_after.append(handed_on))
+    crew = Halves()
+    crew.setup()
+    for number in range(0, 400, 4):
+        handed_on += len(list(crew.process(number, Timestamp(0), GlobalWindow())))
+    handed_on += len(list(crew.finish_bundle()))
+    crew.teardown()
+    assert handed_on == 100
+    assert len(tidied_after) == 3
 
 
 def bury(error: RecordingError) -> Failure:

@@ -4,6 +4,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -195,6 +196,22 @@ def test_memory_holds_a_row_group_and_the_part_grows_beyond_it(tmp_path: Path) -
     [part] = tmp_path.glob("part-*")
     groups = pq.read_metadata(part)
     assert [groups.row_group(number).num_rows for number in range(groups.num_row_groups)] == [2] * 6
+
+
+def test_a_writer_begins_with_small_row_groups(tmp_path: Path) -> None:
+    writer = writer_for(tmp_path, Rolling(max_rows=500))
+    for index in range(1000):
+        writer.add(segment_row(utterance_of("/a", index), "r"))
+    groups = [
+        [part.row_group(number).num_rows for number in range(part.num_row_groups)]
+        for part in map(pq.read_metadata, tmp_path.glob("part-*"))
+    ]
+    assert sorted(groups, key=len) == [[500], [64, 128, 256, 52]]
+    assert [row["segment_index"] for row in sorted(read(tmp_path), key=index_of)] == list(range(1000))
+
+
+def index_of(row: Mapping[str, int]) -> int:
+    return row["segment_index"]
 
 
 @pytest.mark.parametrize("run_id", ["", "a/b", "../x", ".hidden", "a b"])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+import sys
 import time
 from dataclasses import replace
 
@@ -63,6 +64,34 @@ def test_audio_or_an_address_is_called_for_and_answered(url, tmp_path, serve, lo
         assert isinstance(output.value, Utterance)
         assert (output.value.span, output.tag, settled.counts.calls) == (span, None, 1)
         assert service.received[0].data_len == 44 + 3200
+
+
+def test_sound_is_let_go_before_anothers_turn(tmp_path, serve, local_credentials):
+    pcm = bytes(range(256)) * 1000  # sent as wav
+    free = sys.getrefcount(pcm)
+    held = []
+
+    class Turns:
+        def __enter__(self):
+            held.append(sys.getrefcount(pcm) - free)
+
+        def __exit__(self, *_):
+            held.append(sys.getrefcount(pcm) - free)
+
+    class OnDisk:
+        samples = len(pcm) // 2
+
+        def load(self):
+            return sound_of(pcm, 16_000)
+
+    fn = RecognizeFn(settings_for(tmp_path, serve().endpoint))
+    fn.setup()
+    fn._encoding = Turns()
+    span = Span("/a.wav", 7, 0, 0, 0, OnDisk.samples, 16_000, "16k_en")
+    settled = fn.task(Segment(span, sound=OnDisk()))()
+    fn.teardown()
+    assert isinstance(settled.value, Utterance)
+    assert held == [0] * 6  # in and out: measured, encoded, put into the row if that is asked for
 
 
 def test_each_result_goes_to_its_own_output(tmp_path):
