@@ -74,6 +74,7 @@ def test_a_store_that_fails_on_every_tenth_request_loses_nothing_and_nothing_is_
         assert again.code == 0, again.stderr
         assert service.stats().billed == 30
         assert len(proxy.met) == 5, f"too few requests to meet every fault: {proxy.met}"
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3.url)
     transcripts = rows("transcripts")
     expected = {f"{STORE}/in/{number % 3}/{number:03} a#b.wav" for number in range(30)}
     assert {row["audio_uri"] for row in transcripts} == expected

@@ -193,7 +193,7 @@ def test_a_corpus_that_is_no_larger_than_the_sample_is_read_whole(tmp_path):
         (["--output=out"], "Nothing to transcribe"),
         (["--input=.", "--output="], "An empty --input"),
         (["--input=.", "--output=a.wav"], "a.wav is a file; expected a folder"),
-        (["--input=.", "--output=gs://bucket/out"], "output.state"),
+        (["--input=.", "--output=hdfs://host/out"], "output.state"),
         (["--input=.", "--set=segmentation.max_second=3"], "did you mean segmentation.max_seconds?"),
         (["--input=.", "--", "--runner=DaskRunner"], "--runner=DaskRunner is refused"),
         (["--input=.", "--", "--direct_num_workers=99"], "recognition.concurrency is 48"),
