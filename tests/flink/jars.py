@@ -56,6 +56,9 @@ _POM = """\
       <artifactId>beam-runners-flink-{flink}</artifactId>
       <version>{runner}</version>
     </dependency>
+    <dependency> <!-- without it none of them logs, and the cluster waits for a line of a log -->
+      <groupId>org.slf4j</groupId><artifactId>slf4j-simple</artifactId><version>1.7.30</version>
+    </dependency>
   </dependencies>
 </project>
 """
