@@ -52,8 +52,8 @@ taskmanager.memory.task.off-heap.size: 0
 taskmanager.memory.framework.heap.size: 128mb
 taskmanager.memory.framework.off-heap.size: 64mb
 taskmanager.memory.managed.size: 128mb
-taskmanager.memory.network.min: 64mb
-taskmanager.memory.network.max: 64mb
+taskmanager.memory.network.min: 256mb
+taskmanager.memory.network.max: 256mb
 taskmanager.memory.jvm-metaspace.size: 256mb
 taskmanager.memory.jvm-overhead.min: 128mb
 taskmanager.memory.jvm-overhead.max: 128mb
