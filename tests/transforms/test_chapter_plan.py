@@ -27,6 +27,7 @@ from transforms.cut_settings import CutSettings
 from transforms.cut_source import tell_nobody
 from transforms.engines import EngineChoice
 from transforms.errors import RecordingError
+from transforms.local_logs import LocalLogs
 from transforms.records import Recording, Segment
 from transforms.source import open_source
 
@@ -50,7 +51,7 @@ def _short_chapters(monkeypatch):
 
 @pytest.fixture
 def record(tmp_path: Path) -> Iterator[AnswerStore]:
-    store = AnswerStore(tmp_path / "answers")
+    store = AnswerStore(LocalLogs(tmp_path / "answers"))
     yield store
     store.close()
 
