@@ -67,7 +67,7 @@ def test_of_another_machine_only_an_end_that_was_told_is_known(tmp_path, no_list
     found = at_work(str(tmp_path), None, (), host="here", locks=no_list)
     assert found == AtWork(Working.UNKNOWN, RUN, os.getpid(), "there")
     assert at_work(str(tmp_path), None, {RUN}, host="here", locks=no_list) == AtWork(Working.NO)
-    assert at_work("gs://bucket/out", None, ()) == AtWork(Working.UNKNOWN)
+    assert at_work("hdfs://host/out", None, ()) == AtWork(Working.UNKNOWN)
 
 
 def test_a_holder_that_is_half_written_tells_nothing(tmp_path):
@@ -105,5 +105,5 @@ def test_the_budget_is_read_where_the_state_lies(elsewhere, tmp_path):
         budget.reserve()
     budget.close()
     assert budget_spent(str(output), None) == 300
-    assert budget_spent("gs://bucket/out", str(state)) == 300
-    assert budget_spent("gs://bucket/out", None) is None
+    assert budget_spent("hdfs://host/out", str(state)) == 300
+    assert budget_spent("hdfs://host/out", None) is None
