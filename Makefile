@@ -7,7 +7,7 @@ IS_SUPPORTED := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 
 PIP_INSTALL := $(VENV)/bin/pip install --quiet --disable-pip-version-check --prefer-binary
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-airflow test-flink test-prism lint types clean
+.PHONY: help demo test test-thorough test-slow test-airflow test-flink test-prism lint types clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1: /p' $(MAKEFILE_LIST)
@@ -16,7 +16,10 @@ demo: $(VENV)/.demo-installed ## transcribe the recordings of tests/recordings w
 	@$(VENV)/bin/python -m pipeline.demo
 
 test: $(VENV)/.test-installed ## run the tests, but for the long ones
-	@$(VENV)/bin/python -m pytest -q -n 2 --dist loadgroup -m 'not slow'
+	@$(VENV)/bin/python -m pytest -q -n 2 --dist loadgroup -m 'not slow and not thorough'
+
+test-thorough: $(VENV)/.test-installed ## run the benchmarks in little, and long kills
+	@$(VENV)/bin/python -m pytest -q -n 2 --dist loadgroup -m thorough
 
 test-slow: $(VENV)/.test-installed ## run the long tests
 	@$(VENV)/bin/python -m pytest -q -m slow

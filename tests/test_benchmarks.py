@@ -59,6 +59,7 @@ ROWS = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", sorted(ROWS))
 def test_prints_its_figures_beside_their_references(name: str) -> None:
     if name == "shared_quota" and shutil.which("redis-server") is None:

@@ -311,6 +311,7 @@ class TestRivals:
         assert judged(plan, words_ms((600, 1400), (2600, 3900), (4600, 7400)), 2000).lost_words == 0
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("speech_of", [pytest.param([], marks=needs_recordings), ["--shipped"]])
 def test_prints_its_figures_beside_the_best_plan(speech_of):
     ran = subprocess.run(

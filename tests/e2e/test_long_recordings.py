@@ -40,7 +40,7 @@ def told(output: Path) -> dict[str, list[dict[str, object]]]:
     }
 
 
-@pytest.mark.parametrize("channels", ["mix", "split"])
+@pytest.mark.parametrize("channels", ["mix", pytest.param("split", marks=pytest.mark.thorough)])
 def test_rows_of_long_recordings_are_those_of_one_piece_and_no_call_is_made_twice(serve, tmp_path, channels):
     (tmp_path / "in").mkdir()
     stereo = np.stack((phrases(11025, 11.3, 1), phrases(11025, 11.3, 2)), axis=1)
@@ -81,6 +81,7 @@ def test_rows_of_long_recordings_are_those_of_one_piece_and_no_call_is_made_twic
     assert (of_one["chapters_heard"], of_several["chapters_heard"]) == (0, 3 + 4)
 
 
+@pytest.mark.thorough
 def test_a_killed_run_over_long_recordings_goes_on_where_it_was(serve, tmp_path):
     (tmp_path / "in").mkdir()
     soundfile.write(tmp_path / "in" / "long.wav", phrases(8000, 40.0, 3), 8000)

@@ -201,6 +201,7 @@ def test_what_is_wrong_with_a_store_is_told_before_anything_is_called(s3, serve,
     assert service.stats().calls == 0
 
 
+@pytest.mark.thorough
 def test_after_a_kill_the_same_command_goes_on_and_pays_at_most_for_the_calls_in_flight_again(
     s3, serve, tmp_path
 ):

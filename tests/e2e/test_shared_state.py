@@ -83,7 +83,9 @@ def test_a_run_keeps_everything_in_object_storage_and_the_next_one_pays_nothing(
     assert list(Path(tempfile.gettempdir()).glob("beamscribe-2*Z-*")) == []
 
 
-@pytest.mark.parametrize("billed", [1, 9, 17])
+@pytest.mark.parametrize(
+    "billed", [pytest.param(1, marks=pytest.mark.thorough), 9, pytest.param(17, marks=pytest.mark.thorough)]
+)
 def test_killed_at_any_moment_it_costs_at_most_the_calls_in_flight(billed, serve, tmp_path):
     stored(24)
     service = serve(latency_ms=(100, 200))
