@@ -15,7 +15,8 @@ from transforms.listing import Sources
 from transforms.long_cutting import CutChapters
 from transforms.long_recordings import ChapterPolicy, ChapterToHear, PlanLongOnes, TellLongOnes
 from transforms.parts import Rolling
-from transforms.recognize import Recognize, RecognizeSettings
+from transforms.recognize import Recognize
+from transforms.recognize_settings import RecognizeSettings
 from transforms.records import Extent, Failure, Recording, Span, Transcript, Utterance
 from transforms.schemas import Table
 from transforms.segmenting import NormalizeAndCut

@@ -17,7 +17,7 @@ from transforms.listing import Sources
 from transforms.long_recordings import ChapterPolicy
 from transforms.pace import PacePolicy
 from transforms.parts import Rolling
-from transforms.recognize import RecognizeSettings
+from transforms.recognize_settings import RecognizeSettings
 from transforms.request import answer_fingerprint
 from transforms.retry import RetryPolicy
 from transforms.shared_place import Coordination, State
@@ -168,6 +168,7 @@ def _recognition(config: Config, places: Places, workers: int, max_calls: int | 
         voice_format=recognition.voice_format,
         max_payload_bytes=recognition.max_payload_bytes,
         concurrency=concurrency,
+        process_concurrency=recognition.concurrency,
         state=places.state,
         chain=places.chain,
         max_calls=max_calls,

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from transforms.parts import create_dataset as create_dataset
     from transforms.recognize import Recognize as Recognize
     from transforms.recognize import Recognized as Recognized
-    from transforms.recognize import RecognizeSettings as RecognizeSettings
+    from transforms.recognize_settings import RecognizeSettings as RecognizeSettings
     from transforms.records import Extent as Extent
     from transforms.records import Failure as Failure
     from transforms.records import Mark as Mark
@@ -75,7 +75,8 @@ _PUBLIC = {
     "listing": "Sources check_sources",
     "pace": "PacePolicy",
     "parts": "Rolling create_dataset",
-    "recognize": "Recognize Recognized RecognizeSettings",
+    "recognize": "Recognize Recognized",
+    "recognize_settings": "RecognizeSettings",
     "records": (
         "Extent Failure Mark Recording SampleRange Segment Span Stage Status Transcript Utterance Word"
     ),

@@ -7,7 +7,6 @@ processes.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from transforms.calling import Ending, Reply, Tally
 from transforms.claims import Claims
 from transforms.codes import Verdict, classify
 from transforms.folders import OutputError
+from transforms.lending import Lending
 from transforms.local_logs import LocalLogs
 from transforms.log_files import LogFiles
 from transforms.object_logs import ObjectLogs
@@ -67,6 +67,11 @@ class AnswerBook:
             return known
         reply, mine = self._once.do(key, lambda: self._settle_here(key, call, ask_again))
         return reply if mine else replace(reply, tally=Tally(), reused=reply.ending in _PAID_FOR)
+
+    def close(self) -> None:
+        """Give back what it holds: of its record, and of its locks."""
+        self.record.close()
+        self._locks.close()
 
     def _settle_here(self, key: bytes, call: Callable[[], Reply], ask_again: bool) -> Reply:
         with self._locks.holding(key):
@@ -144,10 +149,6 @@ def _entry_of(key: bytes, reply: Reply) -> Entry | None:
     return None
 
 
-_lent: dict[tuple[State, Coordination], tuple[AnswerBook, AnswerStore, KeyLocks | Claims, int]] = {}
-_lending = threading.Lock()
-
-
 def record_in(state: Path | str, *, looks_only: bool = False) -> AnswerStore:
     """The record under a state folder, or under the address of a state in object storage.
 
@@ -176,27 +177,17 @@ def borrowed_book(state: State, coordination: Coordination) -> AnswerBook:
         state: what outlives the run.
         coordination: what the processes of the run share.
     """
-    with _lending:
-        name = (state, coordination)
-        if name in _lent:
-            book, store, locks, borrowers = _lent[name]
-        else:
-            store = record_in(state.uri if isinstance(state, SharedPlace) else state)
-            locks = _locks_of(coordination)
-            book, borrowers = AnswerBook(store, locks), 0
-        _lent[name] = (book, store, locks, borrowers + 1)
-        return book
+
+    def make() -> AnswerBook:
+        record = record_in(state.uri if isinstance(state, SharedPlace) else state)
+        return AnswerBook(record, _locks_of(coordination))
+
+    return _books.borrow((state, coordination), make)
 
 
 def give_back(book: AnswerBook) -> None:
     """Say that a borrowed book is not needed any more; the last one closes it."""
-    with _lending:
-        for name, (lent, store, locks, borrowers) in list(_lent.items()):
-            if lent is not book:
-                continue
-            if borrowers > 1:
-                _lent[name] = (lent, store, locks, borrowers - 1)
-                continue
-            del _lent[name]
-            store.close()
-            locks.close()
+    _books.give_back(book)
+
+
+_books: Lending[tuple[State, Coordination], AnswerBook] = Lending(AnswerBook.close)

@@ -41,3 +41,6 @@ class AnswerRecord(Protocol):
         Raises:
             OutputError: the record cannot be read.
         """
+
+    def close(self) -> None:
+        """Nobody adds any more; what was added can still be found."""

@@ -17,6 +17,7 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
+from transforms.lending import Lending
 from transforms.meter import Meter
 from transforms.reading import MeterReading, as_fields, of_fields
 from transforms.records import Failure
@@ -90,10 +91,6 @@ class MeterFile:
             self.write()
 
 
-_lent: dict[Path, tuple[MeterFile, int]] = {}
-_lending = threading.Lock()
-
-
 def borrowed_meter(coordination: Coordination | None) -> MeterFile:
     """The meter of a run, the same for everybody in this process; see `give_back_meter`.
 
@@ -103,25 +100,17 @@ def borrowed_meter(coordination: Coordination | None) -> MeterFile:
     """
     if coordination is None:
         return MeterFile(None)
-    with _lending:
-        folder = host_folder(coordination)
-        lent, borrowers = _lent.get(folder) or (MeterFile(folder), 0)
-        _lent[folder] = (lent, borrowers + 1)
-        return lent
+    folder = host_folder(coordination)
+    return _meters.borrow(folder, lambda: MeterFile(folder))
 
 
 def give_back_meter(meter: MeterFile) -> None:
     """Say that a borrowed meter is not needed any more; it is written, by the last one for good."""
-    with _lending:
-        for coordination, (lent, borrowers) in list(_lent.items()):
-            if lent is meter and borrowers > 1:
-                _lent[coordination] = (lent, borrowers - 1)
-                break
-            if lent is meter:
-                del _lent[coordination]
-                lent.end()
-                break
+    _meters.give_back(meter)
     meter.write()
+
+
+_meters: Lending[Path, MeterFile] = Lending(MeterFile.end)
 
 
 def watch_meters(coordination: Path, *, each_failure: bool) -> None:

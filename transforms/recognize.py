@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -21,20 +21,19 @@ from transforms import formats, request
 from transforms.answer_book import AnswerBook, borrowed_book, give_back
 from transforms.beam_counts import count
 from transforms.calling import Caller, Ending, Reply, Tally
-from transforms.client import ClientSettings, PreparedCall, SentenceClient
+from transforms.client import PreparedCall, SentenceClient
 from transforms.credentials import EnvironmentCredentials
 from transforms.crew import CrewFn, Output, or_dead_letter
 from transforms.encode import encode_in_slices
 from transforms.folders import OutputError
+from transforms.in_flight import borrowed_places, give_back_places
 from transforms.meter_files import borrowed_meter, give_back_meter
 from transforms.own_sound import measured
-from transforms.pace import PacePolicy
 from transforms.reading import Reading
+from transforms.recognize_settings import RecognizeSettings
 from transforms.records import Extent, Failure, Segment, Span, Stage, Utterance
-from transforms.request import RequestParameters
-from transforms.retry import RetryPolicy, RetryQuota
+from transforms.retry import RetryQuota
 from transforms.shared_budget import CallBudget, open_budget
-from transforms.shared_place import Coordination, State
 from transforms.shared_quota import limiter_of
 from transforms.stopping import OUTPUT_FAILED, StopReason, StopSignal
 from transforms.transcript import Piece
@@ -44,43 +43,6 @@ from transforms.utterance import Heard, failure_of, result_of
 FAILURES = "failures"
 UNANSWERED = "unanswered"
 PIECES = "pieces"
-
-
-@dataclass(frozen=True, slots=True)
-class RecognizeSettings:
-    """How segments are recognized.
-
-    Attributes:
-        coordination: what the processes of the run share.
-        client: where and how calls are sent.
-        parameters: what the request says beside the audio.
-        pace: the quota of the account, shared by all workers of the host.
-        shared_quota: address of a Redis server, to share it with runs on other hosts as well.
-        retry: how often a call is repeated.
-        voice_format: what audio is sent as; "auto" chooses per segment.
-        max_payload_bytes: the largest payload, before base64.
-        concurrency: calls in flight at most, of each worker.
-        state: where the record of paid answers and the budget lie; None to keep neither.
-        chain: the name of the run and the unfinished ones that the budget counts together.
-        max_calls: that may be billed, over this run and the killed ones it continues.
-        ask_again: whether segments that were refused for good are called for again.
-        include_audio: whether utterances carry the sound of their spans.
-    """
-
-    coordination: Coordination
-    client: ClientSettings = field(default_factory=ClientSettings)
-    parameters: RequestParameters = field(default_factory=RequestParameters)
-    pace: PacePolicy = field(default_factory=lambda: PacePolicy(quota_per_second=25.0))
-    shared_quota: str | None = None
-    retry: RetryPolicy = field(default_factory=RetryPolicy)
-    voice_format: str = "auto"
-    max_payload_bytes: int = 600_000
-    concurrency: int = 48
-    state: State | None = None
-    chain: str = ""
-    max_calls: int | None = None
-    ask_again: bool = False
-    include_audio: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +71,9 @@ class RecognizeFn(CrewFn[Segment, Settled]):
         self._limiter = limiter_of(settings.coordination, settings.pace, settings.shared_quota)
         self._client = SentenceClient(settings.client, EnvironmentCredentials())
         self._encoding = threading.BoundedSemaphore(os.cpu_count() or 1)
+        self._places = borrowed_places(
+            settings.coordination, settings.process_concurrency or settings.concurrency
+        )
         self._book: AnswerBook | None = None
         self._budget: CallBudget | None = None
         if settings.state is not None:
@@ -132,6 +97,7 @@ class RecognizeFn(CrewFn[Segment, Settled]):
         give_back_meter(self._meter)
         self._client.close()
         self._limiter.close()
+        give_back_places(self._places)
         if self._book is not None:
             give_back(self._book)
         if self._budget is not None:
@@ -179,7 +145,8 @@ class RecognizeFn(CrewFn[Segment, Settled]):
             heard = _heard_of(parcel[0], self._settings)
             with self._encoding:
                 kept = measured(parcel[0], include_audio=self._settings.include_audio)
-            reply = self._reply_for(key, parcel)
+            with self._places:  # until what is paid for is on record
+                reply = self._reply_for(key, parcel)
             result = result_of(heard, reply)
             if kept is None or not isinstance(result, Utterance):
                 return result

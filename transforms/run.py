@@ -18,7 +18,7 @@ from transforms.engines import EngineChoice
 from transforms.errors import BeamscribeError, UsageError
 from transforms.file_lock import FileLock
 from transforms.pace import PacePolicy
-from transforms.recognize import RecognizeSettings
+from transforms.recognize_settings import RecognizeSettings
 from transforms.request import ENDPOINT, RequestParameters, check
 from transforms.shared_place import Coordination
 from transforms.stopping import StopReason, prepared
@@ -82,7 +82,7 @@ def open_run(
         endpoint: scheme and host of the service.
         engine: its model, or a choice by language.
         requests_per_second: the quota, for all processes of the run on this machine.
-        concurrency: calls in flight at most, of each worker.
+        concurrency: calls in flight at most, of each worker process.
         parameters: what a request says beside the audio; None for words with times.
         voice_format: what audio is sent as; "auto" chooses for each segment.
         max_payload_bytes: the largest payload, before base64.

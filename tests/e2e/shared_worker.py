@@ -15,7 +15,8 @@ from typing import Any
 from tests.e2e.sounds import chatter
 from transforms.client import ClientSettings
 from transforms.pace import PacePolicy
-from transforms.recognize import RecognizeFn, RecognizeSettings
+from transforms.recognize import RecognizeFn
+from transforms.recognize_settings import RecognizeSettings
 from transforms.records import Segment, Span, Utterance
 from transforms.shared_place import SharedPlace
 from transforms.sound import LoadedSound, sound_of

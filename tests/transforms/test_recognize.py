@@ -3,6 +3,7 @@ from __future__ import annotations
 import pickle
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -13,7 +14,8 @@ from transforms.calling import Ending, Reply, Tally
 from transforms.client import ClientSettings
 from transforms.pace import PacePolicy
 from transforms.reading import Reading
-from transforms.recognize import RecognizeFn, RecognizeSettings, Settled
+from transforms.recognize import RecognizeFn, Settled
+from transforms.recognize_settings import RecognizeSettings
 from transforms.records import Failure, Segment, Span, Stage, Utterance
 from transforms.sound import LoadedSound, sound_of
 from transforms.stopping import StopSignal
@@ -64,6 +66,25 @@ def test_audio_or_an_address_is_called_for_and_answered(url, tmp_path, serve, lo
         assert isinstance(output.value, Utterance)
         assert (output.value.span, output.tag, settled.counts.calls) == (span, None, 1)
         assert service.received[0].data_len == 44 + 3200
+
+
+def test_bundles_of_one_process_have_no_more_calls_in_flight_than_one(tmp_path, serve, local_credentials):
+    service = serve(latency_ms=(100, 100))
+    settings = settings_for(tmp_path, service.endpoint)
+    bundles = [RecognizeFn(settings) for _ in range(3)]
+    for fn in bundles:
+        fn.setup()
+    tasks = []
+    for number in range(18):
+        span = Span(f"/{number}.wav", 7, 0, 0, 0, 1600, 16_000, "16k_en")
+        sound = LoadedSound(sound_of(bytes([number, 0]) * 1600, 16_000))
+        tasks.append(bundles[number % len(bundles)].task(Segment(span, sound=sound)))
+    with ThreadPoolExecutor(len(tasks)) as threads:
+        settled = list(threads.map(lambda task: task(), tasks))
+    for fn in bundles:
+        fn.teardown()
+    assert all(isinstance(each.value, Utterance) for each in settled)
+    assert service.stats().max_in_flight == settings.concurrency
 
 
 def test_sound_is_let_go_before_anothers_turn(tmp_path, serve, local_credentials):
