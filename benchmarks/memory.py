@@ -1,6 +1,8 @@
 """Peak memory of the whole job: many segments beside few, hours beside minutes.
 
-The reference of each row is the smaller run of the same kind, in the same measurement.
+The reference of each row is the smaller run of the same kind, in the same measurement. A
+peak is the highest of many moments, so that one run differs from its own repetition:
+with ``--rounds`` the two take turns, and what is shown is the median with the lowest and the highest.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from benchmarks.corpus import make_recordings
 from benchmarks.processes import TreeMemory
@@ -107,8 +110,8 @@ def measure(size: Size, payloads: Payloads, *, workers: int = 1) -> Memory:
     return Memory(size, payloads, stats.calls, stats.steady_per_second, stats.max_in_flight, job.peak)
 
 
-def report(pairs: Sequence[tuple[Memory, Memory]]) -> None:
-    """Print each pair: the reference and what is compared with it."""
+def report(pairs: Sequence[tuple[Sequence[Memory], Sequence[Memory]]]) -> None:
+    """Print each pair: the rounds of the reference, and of what is compared with it."""
     show(
         f"Peak memory of the process tree; segments of {SEGMENT_SECONDS} s, {_PER_SECOND} calls/s allowed",
         (
@@ -119,14 +122,15 @@ def report(pairs: Sequence[tuple[Memory, Memory]]) -> None:
             "PSS",
             "RSS",
             "kernel's peaks",
+            "lowest, highest",
             "of reference",
             "of 400 MiB",
         ),
         [row for pair in pairs for row in _rows(*pair)],
     )
     print(
-        "The last three columns are the kernel's own peaks of all processes of the tree, added up: no moment "
-        "is missed, and what they share is counted in each."
+        "The last four columns are the kernel's own peaks of all processes of the tree, added up: no moment "
+        "is missed, and what they share is counted in each. The other figures are of the round in the middle."
     )
 
 
@@ -136,16 +140,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--quick", action="store_true", help="see that it works")
     parser.add_argument("--payloads", choices=("wav", "ogg-opus", "both"), default="both")
     parser.add_argument("--include-audio", action="store_true", help="what keeping their sound takes")
+    parser.add_argument("--rounds", type=int, default=1, help="default 1")
     given = parser.parse_args(arguments)
-    if given.quick:
-        report([(measure(Size(2, 5), WAV), measure(Size(4, 5), WAV))])
-        return
-    if given.include_audio:
-        report([(measure(SOUNDLESS, WAV), measure(SOUNDING, WAV))])
-        return
     kinds = [kind for kind in (WAV, OPUS) if given.payloads in (kind.name, "both")]
     sizes = [(FEW, MANY), (MINUTES, HOURS)]
-    report([(measure(few, kind), measure(many, kind)) for kind in kinds for few, many in sizes])
+    if given.quick:
+        kinds, sizes = [WAV], [(Size(2, 5), Size(4, 5))]
+    elif given.include_audio:
+        kinds, sizes = [WAV], [(SOUNDLESS, SOUNDING)]
+    report([_in_turns(few, many, kind, given.rounds) for kind in kinds for few, many in sizes])
+
+
+def _in_turns(few: Size, many: Size, kind: Payloads, rounds: int) -> tuple[list[Memory], list[Memory]]:
+    measured = [(measure(few, kind), measure(many, kind)) for _ in range(rounds)]
+    return [pair[0] for pair in measured], [pair[1] for pair in measured]
 
 
 def _beam_flags(workers: int) -> tuple[str, ...]:
@@ -154,12 +162,16 @@ def _beam_flags(workers: int) -> tuple[str, ...]:
     return (f"--direct_num_workers={workers}", "--direct_running_mode=multi_processing")
 
 
-def _rows(reference: Memory, compared: Memory) -> Iterator[tuple[str, ...]]:
-    for memory, label in ((reference, " (reference)"), (compared, "")):
+def _rows(reference: Sequence[Memory], compared: Sequence[Memory]) -> Iterator[tuple[str, ...]]:
+    reference_bytes = median(memory.peak.high_water_bytes for memory in reference)
+    for rounds, label in ((reference, " (reference)"), (compared, "")):
+        in_order = sorted(rounds, key=lambda memory: memory.peak.high_water_bytes)
+        memory = in_order[len(in_order) // 2]
         size = memory.size
         minutes = size.segments_each * SEGMENT_SECONDS / 60
         sound = ", with sound" if size.include_audio else ""
-        high_water_bytes = memory.peak.high_water_bytes
+        middle_bytes = median(each.peak.high_water_bytes for each in rounds)
+        lowest, highest = (mebibytes(each.peak.high_water_bytes) for each in (in_order[0], in_order[-1]))
         yield (
             f"{memory.payloads.name}: {size.recordings} x {minutes:.0f} min{sound}{label}",
             str(memory.calls),
@@ -167,9 +179,10 @@ def _rows(reference: Memory, compared: Memory) -> Iterator[tuple[str, ...]]:
             str(memory.max_in_flight),
             mebibytes(memory.peak.pss_bytes),
             mebibytes(memory.peak.rss_bytes),
-            mebibytes(high_water_bytes),
-            f"{high_water_bytes / reference.peak.high_water_bytes:.2f}",
-            f"{high_water_bytes / LIMIT_BYTES:.2f}",
+            mebibytes(middle_bytes),
+            f"{lowest}, {highest}" if len(in_order) > 1 else "",
+            f"{middle_bytes / reference_bytes:.3f}",
+            f"{middle_bytes / LIMIT_BYTES:.2f}",
         )
 
 

@@ -32,8 +32,8 @@ def show(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> N
 
 
 def mebibytes(size_bytes: float) -> str:
-    """A size in whole MiB."""
-    return f"{size_bytes / MEBIBYTE:.0f} MiB"
+    """A size in MiB, to a tenth of one."""
+    return f"{size_bytes / MEBIBYTE:.1f} MiB"
 
 
 def milliseconds(seconds: float) -> str:

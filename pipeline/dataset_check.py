@@ -29,11 +29,14 @@ def check_dataset(output: str) -> str:
     name = display_name(output)
     if not is_uri(output) and not Path(output).is_dir():
         there = "is a file" if Path(output).exists() else "does not exist"
-        raise UsageError(f"{name} {there}; expected the folder that was --output of a run.{_nearest(output)}")
+        raise UsageError(
+            f"OUTPUT {name} {there}; expected the folder that was --output of a run.{_nearest(output)}"
+        )
     version = dataset_version(output)
     if version is None:
         raise UsageError(
-            f"{name} is no dataset: there are no parts of {', '.join(table.value for table in Table)} in it. "
+            f"OUTPUT {name} is no dataset: there are no parts of "
+            f"{', '.join(table.value for table in Table)} in it. "
             f"Expected the folder that was --output of a run.{_nearest(output)}"
         )
     return version
@@ -50,11 +53,13 @@ def dataset_version(output: str) -> str | None:
     try:
         versions = {table: _schema_version(output, table) for table in Table}
     except ValueError as error:  # Beam has no file system for the URI's scheme
-        raise UsageError(f"{name}: {error}. Expected the folder that was --output of a run.") from error
+        raise UsageError(
+            f"OUTPUT {name}: {error}. Expected the folder that was --output of a run."
+        ) from error
     for table, version in versions.items():
         if version not in (None, *READABLE_VERSIONS):
             raise UsageError(
-                f"{name}: {table.value}/ has schema version {version}, this release reads "
+                f"OUTPUT {name}: {table.value}/ has schema version {version}, this release reads "
                 f"{' and '.join(READABLE_VERSIONS)}: use the release that wrote it."
             )
     return min(filter(None, versions.values()), key=READABLE_VERSIONS.index, default=None)
