@@ -1,4 +1,4 @@
-"""Long recordings chapter by chapter: which they are, what was heard in them, how they are cut.
+"""Long recordings chapter by chapter: what was heard in them, how they are cut.
 
 A recording is worked in chapters only if nothing about it is out of the ordinary. Whatever is
 (a header that does not fit, a decoder that fails, chapters that do not agree at their border), it is
@@ -10,54 +10,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import BinaryIO
 
-from transforms.addresses import is_uri
 from transforms.answer_entry import Planned, PlannedChannel
 from transforms.answer_record import AnswerRecord
+from transforms.chapter_choice import LongRecording
 from transforms.chapter_frames import unpacked_frames
-from transforms.chapter_work import ChapterHeard, ListenTask, TakeTask
-from transforms.chapters import Chapters, chapters_of
+from transforms.chapter_work import ChapterHeard, TakeTask
 from transforms.checksum import Checked
 from transforms.cut_recording import extent_of, plan_keys, recorded_plan, segments_of
 from transforms.cut_settings import CutSettings
 from transforms.cuts import CutPlanner
-from transforms.engines import sample_rate_of
-from transforms.errors import RecordingError
 from transforms.hold import Hold
 from transforms.keys import chapter_key, cuts_key
-from transforms.outline import outline_of
-from transforms.records import Extent, PlannedSegment, Recording, Segment
-from transforms.resampling import resampling_period
-from transforms.source import FileState, open_source, state_of, verify
+from transforms.records import Extent, PlannedSegment, Segment
+from transforms.source import verify
 from transforms.speech_frames import SpeechFrames
-
-
-@dataclass(frozen=True, slots=True)
-class LongRecording:
-    """A recording that can be worked in chapters.
-
-    Attributes:
-        recording: as it was found.
-        engine: that transcribes it.
-        chapters: it as chapters.
-        state: of its file, when its header was read.
-    """
-
-    recording: Recording
-    engine: str
-    chapters: Chapters
-    state: FileState
-
-    def listen_task(self, number: int, settings: CutSettings) -> ListenTask:
-        """How a chapter is listened to."""
-        return ListenTask(
-            name=self.recording.audio_uri,
-            chapters=self.chapters,
-            number=number,
-            channels=settings.channel_choice(self.recording),
-            detector=settings.detector,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,47 +93,6 @@ class RecordingPlan:
 
     extents: tuple[Extent, ...]
     chapters: tuple[PlannedChapter, ...]
-
-
-def long_recording_of(
-    recording: Recording, settings: CutSettings, above_seconds: float
-) -> LongRecording | None:
-    """A recording that is longer than so much, and can be worked in chapters; None for others.
-
-    What lies elsewhere cannot yet: it would have to be fetched in ranges.
-    """
-    if recording.content is not None or is_uri(recording.location):
-        return None
-    if recording.channel is not None and settings.channels == "split":
-        return None  # its transcript could not be told from one of the channels of the whole
-    if recording.mark is not None and recording.mark.size_bytes < above_seconds * _LEAST_BYTES_A_SECOND:
-        return None
-    try:
-        engine = settings.engines.engine_for(recording.language)
-        with open_source(recording) as source:
-            return _long_recording(source, recording, settings, engine, above_seconds)
-    except (RecordingError, OSError):
-        return None  # which is found again, and told, where it is read
-
-
-# Flac of speech at 8 kHz takes several times as much; smaller files need not be opened.
-_LEAST_BYTES_A_SECOND = 1000
-
-
-def _long_recording(
-    source: BinaryIO, recording: Recording, settings: CutSettings, engine: str, above_seconds: float
-) -> LongRecording | None:
-    state = state_of(source.fileno())
-    outline = outline_of(source)
-    if outline is None or not outline.seconds > above_seconds:
-        return None
-    sounding = outline.channels if settings.channel_choice(recording).kind == "split" else 1
-    if outline.seconds * sounding > settings.max_hours * 3600:
-        return None
-    sample_rate = sample_rate_of(engine)
-    period = resampling_period(outline.sample_rate, sample_rate)
-    chapters = chapters_of(outline, sample_rate, period)
-    return None if chapters is None else LongRecording(recording, engine, chapters, state)
 
 
 def plan_recording(

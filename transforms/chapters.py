@@ -27,8 +27,9 @@ from transforms.speech_chapters import CHAPTER_SECONDS, WARM_UP_SECONDS
 
 _SETTLING_SECONDS: Final = 1
 _MIX_SECONDS: Final = 10
-# Telephones' and above; a longer period is as good as none.
-_LEAST_RATE: Final = 8000
+LEAST_RATE: Final = 8000
+"""Telephones' and above."""
+# A longer one is as good as none.
 _LONGEST_PERIOD_SECONDS: Final = 60
 
 
@@ -140,7 +141,7 @@ def chapters_of(outline: Outline, sample_rate: int, period: int | None) -> Chapt
         sample_rate: of the result.
         period: of the resampler between the two rates; None if it has none.
     """
-    if period is None or outline.sample_rate < _LEAST_RATE:
+    if period is None or outline.sample_rate < LEAST_RATE:
         return None
     if period > _LONGEST_PERIOD_SECONDS * outline.sample_rate:
         return None

@@ -11,8 +11,8 @@ from typing import BinaryIO, TypeVar
 
 from transforms.addresses import is_http
 from transforms.answer_record import AnswerRecord
+from transforms.chapter_choice import LongRecording
 from transforms.chapter_plan import (
-    LongRecording,
     PlannedChapter,
     RecordingPlan,
     keys_of_chapter,
@@ -28,9 +28,10 @@ from transforms.decode_pool import DecodePool
 from transforms.fetch import ReadLimits, mark_of_url
 from transforms.folders import OutputError
 from transforms.hold import allow_many_files
+from transforms.object_file import ObjectFile
 from transforms.pass_on import PassedOn, pass_on
 from transforms.records import Failure, Mark, Recording, Segment, Stage
-from transforms.source import open_source, unchanged
+from transforms.source import open_parted, unchanged
 from transforms.stopping import OUTPUT_FAILED, StopReason, StopSignal
 
 Result = TypeVar("Result")
@@ -93,7 +94,8 @@ class RecordingCutter:
 
         def work() -> Checked:
             with self._opened(long) as source:
-                return ChecksumReader(source, long.recording.audio_uri).finish()
+                raw = source.in_order() if isinstance(source, ObjectFile) else source
+                return ChecksumReader(raw, long.recording.audio_uri).finish()
 
         return self._buried(long.recording, work)
 
@@ -159,7 +161,7 @@ class RecordingCutter:
     @contextmanager
     def _opened(self, long: LongRecording) -> Iterator[BinaryIO]:
         """The bytes of a long recording, as they were when its header was read."""
-        with open_source(long.recording) as source, unchanged(source, long.recording, long.state):
+        with open_parted(long.recording) as source, unchanged(source, long.recording, long.state):
             yield source
 
 

@@ -16,9 +16,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from transforms.decode_messages import Answer, Done, Progress, Task, answer_from_bytes, task_to_bytes
+from transforms.decode_messages import (
+    Answer,
+    Done,
+    Progress,
+    Task,
+    Wanted,
+    answer_from_bytes,
+    task_to_bytes,
+)
 from transforms.errors import RecordingError
 from transforms.hold import Hold
+from transforms.object_file import ObjectFile
 from transforms.wire import Wire
 
 _log = logging.getLogger(__name__)
@@ -100,13 +109,14 @@ class DecodeChild:
         """Hand a task over, and wait for what comes of it.
 
         Raises:
+            RecordingError, OSError: what it wanted to read cannot be had.
             InterruptedError: nobody wants to know any more.
             TimeoutError: it told of no progress for so long.
             EOFError, ConnectionError: it has ended.
         """
         self._heard = b""
         self._wire.limit(stall_seconds)
-        self._wire.send(task_to_bytes(task), [source.fileno()])
+        self._wire.send(task_to_bytes(task, in_blocks=isinstance(source, ObjectFile)), [source.fileno()])
         until = clock() + stall_seconds
         with selectors.PollSelector() as selector:
             selector.register(self._wire, selectors.EVENT_READ)
@@ -120,7 +130,9 @@ class DecodeChild:
                     selector.unregister(self._stderr)
                 if self._wire in ready:
                     answer = self._answer()
-                    if not isinstance(answer, Progress):
+                    if isinstance(answer, Wanted):
+                        self._bring(source, answer.block)
+                    elif not isinstance(answer, Progress):
                         break
                     until = clock() + stall_seconds
                 elif clock() >= until:
@@ -159,6 +171,13 @@ class DecodeChild:
             self._process.wait(_END_SECONDS)
         self._wire.close()
         self._stderr.close()
+
+    def _bring(self, source: BinaryIO, block: int) -> None:
+        """What it asks for is in the file when it hears of it."""
+        if not isinstance(source, ObjectFile):
+            raise ConnectionError("it asks for what nobody keeps from it")
+        source.bring(block)
+        self._wire.send(b"")
 
     def _answer(self) -> Answer:
         message, files = self._wire.receive()

@@ -35,32 +35,56 @@ class Progress:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A process asks for a block of the file that it reads; see `object_file`.
+
+    Attributes:
+        block: its number.
+    """
+
+    block: int
+
+
 Task = CutTask | ListenTask | TakeTask
 """What a decode process is asked for."""
 
 Done = SourceCut | ChapterHeard | SoundTaken
 """What comes of it, in the same order."""
 
-Answer = Progress | Done | RecordingError | OSError
-"""What a decode process says: signs of life, and then what came of its task.
+Answer = Progress | Wanted | Done | RecordingError | OSError
+"""What a decode process says: signs of life, what it needs, and then what came of its task.
 
 The errors are those that the work raised.
 """
 
 
-def task_to_bytes(task: Task) -> bytes:
-    """Write a task."""
+def task_to_bytes(task: Task, *, in_blocks: bool = False) -> bytes:
+    """Write a task.
+
+    Args:
+        task: what to do.
+        in_blocks: whether the blocks of the file have to be asked for.
+    """
+    return _dump([in_blocks, *_task_fields(task)])
+
+
+def task_from_bytes(message: bytes) -> tuple[Task, bool]:
+    """Read a task, and whether the blocks of its file have to be asked for."""
+    in_blocks, kind, fields = json.loads(message)
+    return _task(kind, fields), in_blocks
+
+
+def _task_fields(task: Task) -> tuple[str, dict[str, Any]]:
     if isinstance(task, CutTask):
-        return _dump(["cut", asdict(task)])
+        return "cut", asdict(task)
     if isinstance(task, ListenTask):
-        return _dump(["listen", asdict(task)])
+        return "listen", asdict(task)
     pairs = [(number, [each.pairs for each in segments]) for number, segments in task.segments]
-    return _dump(["take", {**asdict(replace(task, segments=())), "segments": pairs}])
+    return "take", {**asdict(replace(task, segments=())), "segments": pairs}
 
 
-def task_from_bytes(message: bytes) -> Task:
-    """Read a task."""
-    kind, fields = json.loads(message)
+def _task(kind: str, fields: dict[str, Any]) -> Task:
     fields["channels"] = ChannelChoice(**fields["channels"])
     if kind == "cut":
         return CutTask(**{**fields, "policy": CutPolicy(**fields["policy"])})
@@ -86,6 +110,8 @@ def answer_to_bytes(answer: Answer) -> bytes:
     """Write an answer; what `holds_of` tells goes beside it."""
     if isinstance(answer, Progress):
         return _dump(["progress", answer.seconds])
+    if isinstance(answer, Wanted):
+        return _dump(["wanted", answer.block])
     if isinstance(answer, RecordingError):
         return _dump(["recording", *_error_fields(answer)])
     if isinstance(answer, OSError):
@@ -118,6 +144,8 @@ def answer_from_bytes(message: bytes, holds: Sequence[Hold]) -> Answer:
     kind, *fields = json.loads(message)
     if kind == "progress":
         return Progress(*fields)
+    if kind == "wanted":
+        return Wanted(*fields)
     if kind == "recording":
         return _error(*fields)
     if kind == "system":

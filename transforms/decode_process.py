@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ctypes
 import faulthandler
-import io
 import os
 import resource
 import signal
@@ -18,9 +17,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import BinaryIO, Final, cast
 
 from transforms import codes
+from transforms.block_file import BlockFile
 from transforms.chapter_work import ListenTask, listen, take
 from transforms.cut_source import CutTask, cut_source
 from transforms.decode_messages import (
@@ -28,6 +29,7 @@ from transforms.decode_messages import (
     Done,
     Progress,
     Task,
+    Wanted,
     answer_to_bytes,
     holds_of,
     task_from_bytes,
@@ -88,8 +90,9 @@ def serve(wire: Wire, work: Work, clock: Callable[[], float] = time.monotonic) -
             message, files = wire.receive()
         except EOFError:
             return
-        task = task_from_bytes(message)
-        answer = _answer(task, _Watched(files[0], _Pulse(wire, clock)), work)
+        task, in_blocks = task_from_bytes(message)
+        bring = partial(_bring, wire) if in_blocks else None
+        answer = _answer(task, _Watched(files[0], _Pulse(wire, clock), bring), work)
         wire.send(answer_to_bytes(answer), [hold.fileno() for hold in holds_of(answer)])
 
 
@@ -135,11 +138,20 @@ class _Pulse:
             os._exit(1)
 
 
-class _Watched(io.FileIO):
+def _bring(wire: Wire, block: int) -> None:
+    """Ask the parent for a block, and wait until it is there."""
+    try:
+        wire.send(answer_to_bytes(Wanted(block)))
+        wire.receive()
+    except (OSError, EOFError):  # as in `_Pulse.beat`
+        os._exit(1)
+
+
+class _Watched(BlockFile):
     """The bytes of a recording, whose reading is progress as long as it can come to an end."""
 
-    def __init__(self, descriptor: int, pulse: _Pulse) -> None:
-        super().__init__(descriptor)
+    def __init__(self, descriptor: int, pulse: _Pulse, bring: Callable[[int], None] | None) -> None:
+        super().__init__(descriptor, bring)
         self.pulse = pulse
         self._left = _READINGS * os.fstat(descriptor).st_size
 

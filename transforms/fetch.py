@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Callable, Generator
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import BinaryIO
@@ -189,8 +189,19 @@ def _blocks(uri: str, limits: ReadLimits, clock: Callable[[], float]) -> Generat
 
 
 def _object_blocks(uri: str) -> Generator[bytes, None, None]:
-    try:
+    with object_errors():
         yield from Objects(uri).blocks("")
+
+
+@contextmanager
+def object_errors() -> Iterator[None]:
+    """What a store says of a recording, as the failure of that recording.
+
+    Raises:
+        RecordingError: the store refused it, or was away.
+    """
+    try:
+        yield
     except UsageError as error:
         raise _failed(READ_FAILED, str(error), retryable=True) from error
     except FileNotFoundError as error:

@@ -20,7 +20,8 @@ from apache_beam.utils.windowed_value import WindowedValue
 
 from transforms.answer_book import AnswerBook, borrowed_book, give_back
 from transforms.beam_counts import count
-from transforms.chapter_plan import LongRecording, PlannedChapter, RecordingPlan, long_recording_of
+from transforms.chapter_choice import LongRecording, long_recording_of, may_be_long
+from transforms.chapter_plan import PlannedChapter, RecordingPlan
 from transforms.chapter_work import ChapterHeard
 from transforms.checksum import Checked
 from transforms.crew import CrewFn, Output
@@ -36,6 +37,9 @@ from transforms.typed import TypedTransform
 CHAPTERS = "chapters"
 EXTENTS = "extents"
 FAILURES = "failures"
+
+# A store takes some tens of milliseconds for each.
+_HEADERS_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +102,11 @@ class TellLongOnes(TypedTransform):
         return ToldApart(told.others, told[CHAPTERS])
 
 
-class TellLongOnesFn(beam.DoFn):
-    """Holds long recordings until it is known how many there are; see `TellLongOnes`."""
+class TellLongOnesFn(CrewFn[Recording, tuple[Recording, LongRecording | None]]):
+    """Looks at headers, and holds long recordings till all are known; see `TellLongOnes`."""
 
     def __init__(self, settings: CutSettings, policy: ChapterPolicy) -> None:
+        super().__init__(threads=_HEADERS_AT_ONCE, ahead=_HEADERS_AT_ONCE)
         self._settings = settings
         self._policy = policy
 
@@ -110,22 +115,41 @@ class TellLongOnesFn(beam.DoFn):
         self._long: list[LongRecording] = []
         self._are_many = False
 
-    def process(self, recording: Recording) -> Iterator[Recording]:
-        """Hand on what is not long, or one of too many."""
-        long = None
-        if not self._are_many:
-            long = long_recording_of(recording, self._settings, self._policy.above_seconds)
-        if long is None:
-            yield recording
+    def process(
+        self,
+        element: Recording,
+        timestamp: Any = beam.DoFn.TimestampParam,
+        window: Any = beam.DoFn.WindowParam,
+    ) -> Iterator[Any]:
+        """Hand on what is not long, or one of too many; look at what may be long."""
+        if self._are_many or not may_be_long(element, self._settings, self._policy.above_seconds):
+            yield element
+        else:
+            yield from super().process(element, timestamp, window)
+
+    def task(self, element: Recording) -> Callable[[], tuple[Recording, LongRecording | None]]:
+        """Look at its header."""
+
+        def look() -> tuple[Recording, LongRecording | None]:
+            return element, long_recording_of(element, self._settings, self._policy.above_seconds)
+
+        return look
+
+    def outputs(self, result: tuple[Recording, LongRecording | None]) -> Iterator[Output]:
+        """A recording that is not long; all that were found when there are too many."""
+        recording, long = result
+        if long is None or self._are_many:
+            yield Output(recording)
             return
         self._long.append(long)
         if len(self._long) >= self._policy.fewer_than:
             self._are_many = True
-            yield from (each.recording for each in self._long)
+            yield from (Output(each.recording) for each in self._long)
             self._long = []
 
-    def finish_bundle(self) -> Iterator[beam.pvalue.TaggedOutput]:
+    def finish_bundle(self) -> Iterator[Any]:
         """The chapters of those that were found."""
+        yield from super().finish_bundle()
         for long in self._long:
             for number in (None, *range(long.chapters.count)):
                 value = WindowedValue(

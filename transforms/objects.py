@@ -157,13 +157,13 @@ class Objects:
 
         self._repeated(name, put)
 
-    def open(self, name: str) -> BinaryIO:
-        """Open an object for reading at any position, of which a megabyte is held; the caller closes it."""
+    def open(self, name: str, buffer_bytes: int = _BUFFER_BYTES) -> BinaryIO:
+        """Open an object for reading at any position, of which so much is held; the caller closes it."""
         mark = self.mark(name)
         if mark is None:
             raise FileNotFoundError(errno.ENOENT, f"{self._uri(name)}: there is no such object")
         raw = _Ranges(lambda offset, length: self.read(name, offset, length), mark.size_bytes)
-        return io.BufferedReader(raw, _BUFFER_BYTES)
+        return io.BufferedReader(raw, buffer_bytes)
 
     def blocks(self, name: str) -> Generator[bytes, None, None]:
         """The bytes of an object from its start to its end, in blocks as they come, in one request."""

@@ -9,15 +9,17 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import BinaryIO, cast
 
 from transforms.addresses import audio_uri_of, format_crc32c, is_uri, uri_text
+from transforms.block_file import BLOCK_BYTES
 from transforms.checksum import Checked, read_error
 from transforms.codes import CHECKSUM_MISMATCH, EMPTY_FILE, NOT_FOUND, PERMISSION_DENIED, READ_FAILED
 from transforms.errors import RecordingError
 from transforms.fetch import ReadLimits, fetch
-from transforms.records import Recording, Stage
+from transforms.object_file import HEADER_BLOCK_BYTES, ObjectFile
+from transforms.objects import is_object_uri
+from transforms.records import Mark, Recording, Stage
 
 __all__ = ["ReadLimits", "open_source", "verify"]
 
@@ -66,22 +68,61 @@ def open_source(
         yield source
 
 
-@dataclass(frozen=True, slots=True)
-class FileState:
-    """By which a change of an opened file shows."""
-
-    size_bytes: int
-    modified_ns: int
-
-
-def state_of(descriptor: int) -> FileState:
-    """The state of an opened file now."""
-    found = os.fstat(descriptor)
-    return FileState(found.st_size, found.st_mtime_ns)
+def can_be_parted(recording: Recording) -> bool:
+    """Whether some of a recording can be read without all of it; see `open_parted`."""
+    if recording.content is not None:
+        return False
+    return not is_uri(recording.location) or is_object_uri(recording.location)
 
 
 @contextmanager
-def unchanged(source: BinaryIO, recording: Recording, known: FileState | None = None) -> Iterator[None]:
+def open_parted(recording: Recording, *, only_header: bool = False) -> Iterator[BinaryIO]:
+    """Open a recording to read some of it: a local file in place, an object by its blocks.
+
+    Args:
+        recording: one that `can_be_parted`.
+        only_header: whether no more is read than a header.
+
+    Returns:
+        Its bytes, with a descriptor that other processes can read; for an object, an `ObjectFile`.
+
+    Raises:
+        RecordingError: it is missing, not readable, no file or empty.
+        OSError: there is no place for a temporary file.
+    """
+    if not is_uri(recording.location):
+        with open_source(recording) as source:
+            yield source
+        return
+    block_bytes = HEADER_BLOCK_BYTES if only_header else BLOCK_BYTES
+    with ObjectFile(uri_text(recording.location), block_bytes) as blocks:
+        yield cast(BinaryIO, blocks)
+
+
+@contextmanager
+def looked_at(source: BinaryIO) -> Iterator[Callable[[], Mark]]:
+    """What tells by which a change of what was opened shows, also when it is closed inside.
+
+    Raises:
+        RecordingError: of an object: it is gone, or its store does not say.
+    """
+    if isinstance(source, ObjectFile):
+        yield source.state
+        return
+    descriptor = os.dup(source.fileno())
+
+    def state() -> Mark:
+        found = os.fstat(descriptor)
+        return Mark(found.st_size, str(found.st_mtime_ns))
+
+    try:
+        yield state
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def unchanged(source: BinaryIO, recording: Recording, known: Mark | None = None) -> Iterator[None]:
     """See to it that what is read is one file, and not two halves of a changing one.
 
     Args:
@@ -92,13 +133,10 @@ def unchanged(source: BinaryIO, recording: Recording, known: FileState | None = 
     Raises:
         RecordingError: it has changed.
     """
-    before = known or state_of(source.fileno())
-    descriptor = os.dup(source.fileno())
-    try:
+    with looked_at(source) as state:
+        before = known or state()
         yield
-        after = state_of(descriptor)
-    finally:
-        os.close(descriptor)
+        after = state()
     if before != after:
         raise RecordingError(
             Stage.READ,

@@ -10,34 +10,7 @@ import pytest
 import soundfile
 
 from tests.e2e.command import beamscribe, ended, records, rows, settings, start_apart
-
-TABLES = ("segments", "transcripts", "failures")
-TWO = ("--", "--direct_num_workers=2", "--direct_running_mode=multi_threading")
-
-
-def phrases(rate: int, minutes: float, seed: int = 0) -> np.ndarray:
-    """Bursts of noise of a few seconds, each different, with silence that is never quite silent."""
-    random = np.random.default_rng(seed)
-    length = round(minutes * 60 * rate)
-    samples = random.standard_normal(length) * 20
-    place = 0
-    while place < length:
-        place += round(random.uniform(1, 9) * rate)
-        burst = round(random.uniform(2, 12) * rate)
-        samples[place : place + burst] *= 100
-        place += burst
-    return samples.astype(np.int16)
-
-
-def told(output: Path) -> dict[str, list[dict[str, object]]]:
-    """What a run wrote, but for what every run has another of."""
-    own = {"run_id", "request_id", "recognized_at", "attempts", "recorded_at"}
-    return {
-        table: [
-            {name: value for name, value in row.items() if name not in own} for row in rows(output, table)
-        ]
-        for table in ("segments", "transcripts", "failures")
-    }
+from tests.e2e.long_sounds import TWO_WORKERS, phrases, told
 
 
 @pytest.mark.parametrize("channels", ["mix", pytest.param("split", marks=pytest.mark.thorough)])
@@ -57,7 +30,9 @@ def test_rows_of_long_recordings_are_those_of_one_piece_and_no_call_is_made_twic
     one = beamscribe("run", "--input", tmp_path / "in", "--output", tmp_path / "one", *changes)
     assert one.code == 0, one.stderr
     billed = service.stats().billed
-    several = beamscribe("run", "--input", tmp_path / "in", "--output", tmp_path / "several", *changes, *TWO)
+    several = beamscribe(
+        "run", "--input", tmp_path / "in", "--output", tmp_path / "several", *changes, *TWO_WORKERS
+    )
     assert several.code == 0, several.stderr
     assert told(tmp_path / "several") == told(tmp_path / "one")
     assert service.stats().billed == 2 * billed
@@ -70,7 +45,7 @@ def test_rows_of_long_recordings_are_those_of_one_piece_and_no_call_is_made_twic
         tmp_path / "one",
         *changes,
         "--set=input.verify=true",
-        *TWO,
+        *TWO_WORKERS,
     )
     assert again.code == 0, again.stderr
     assert service.stats().billed == 2 * billed
@@ -129,7 +104,7 @@ def test_long_recordings_that_are_not_what_they_should_be_fail_as_in_one_piece(s
     changes = settings(service, segmentation__skip_silence="true", audio__chapters_above_hours=0.1)
     arguments = ("run", "--manifest", tmp_path / "list.csv", *changes, "--output")
     one = beamscribe(*arguments, tmp_path / "one")
-    several = beamscribe(*arguments, tmp_path / "several", *TWO)
+    several = beamscribe(*arguments, tmp_path / "several", *TWO_WORKERS)
     assert (one.code, several.code) == (3, 3), several.stderr
     assert told(tmp_path / "several") == told(tmp_path / "one")
     assert {row["code"] for row in rows(tmp_path / "several", "failures")} == {"ChecksumMismatch", "Damaged"}

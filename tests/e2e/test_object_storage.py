@@ -10,10 +10,14 @@ import signal
 import time
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import soundfile
 
 from tests.e2e.command import beamscribe, ended, settings, start_apart
+from tests.e2e.command import records as local_records
+from tests.e2e.long_sounds import TWO_WORKERS, phrases, told
 from tests.e2e.sounds import chatter, some_wavs, write_wav
 from tests.object_server import BUCKET, CREDENTIALS, fault_proxy
 from transforms.objects import Objects
@@ -230,3 +234,31 @@ def test_after_a_kill_the_same_command_goes_on_and_pays_at_most_for_the_calls_in
         paid = service.stats().billed
         assert ended(start_apart(arguments, tmp_path, environment)).code == 0
         assert service.stats().billed == paid
+
+
+def test_long_recordings_in_the_store_are_worked_in_chapters_by_ranges_with_the_rows_of_one_piece(
+    s3, serve, monkeypatch
+):
+    objects = Objects(f"{STORE}/long")
+    for name, sound, rate in (
+        ("stereo.wav", np.stack((phrases(11025, 11.3, 1), phrases(11025, 11.3, 2)), axis=1), 11025),
+        ("mono.flac", phrases(8000, 16.0, 3), 8000),
+        ("short.wav", phrases(16000, 0.5, 4), 16000),
+    ):
+        soundfile.write(name, sound, rate)
+        objects.put(name, Path(name).read_bytes())
+    service = serve()
+    asked = settings(service, segmentation__skip_silence="true", audio__chapters_above_hours=0.1)
+    arguments = ("run", f"--input={STORE}/long", *asked, "--output")
+    one = beamscribe(*arguments, "one")
+    assert one.code == 0, one.stderr
+    billed = service.stats().billed
+    with fault_proxy(s3.url) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        several = beamscribe(*arguments, "several", *TWO_WORKERS)
+    assert several.code == 0, several.stderr
+    assert told(Path("several")) == told(Path("one"))
+    assert service.stats().billed == 2 * billed
+    assert service.stats().distinct_billed_payloads == billed
+    [totals] = [each["timeline"]["totals"] for each in local_records(Path("several"))]
+    assert totals["chapters_heard"] == 3 + 4

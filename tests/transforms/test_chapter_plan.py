@@ -12,14 +12,9 @@ from speech_samples import letter
 
 from transforms import chapters, speech_chapters
 from transforms.answer_store import AnswerStore
+from transforms.chapter_choice import LongRecording, long_recording_of
 from transforms.chapter_frames import packed_frames, unpacked_frames
-from transforms.chapter_plan import (
-    LongRecording,
-    RecordingPlan,
-    keys_of_chapter,
-    long_recording_of,
-    plan_recording,
-)
+from transforms.chapter_plan import RecordingPlan, keys_of_chapter, plan_recording
 from transforms.chapter_work import ChapterHeard, listen, take
 from transforms.checksum import Checked, ChecksumReader
 from transforms.cut_recording import cut_recording
