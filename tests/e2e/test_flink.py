@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 
 import pytest
+import soundfile
 
 from tests.e2e.command import ended, records, rows, settings, start_apart
+from tests.e2e.long_sounds import phrases, told
 from tests.e2e.sounds import some_wavs
 from tests.flink.cluster import TASK_MANAGERS
 from transforms.meter_files import meter_readings
@@ -49,3 +51,22 @@ def test_a_job_outlives_a_worker_and_a_task_manager_and_pays_for_the_calls_in_fl
     assert (record["files"], record["segments"]) == (RECORDINGS, RECORDINGS)
     # The restart made what Beam's counters knew of the first attempt vanish; the bill is whole.
     assert record["billed_calls"] == stats.billed
+
+
+def test_a_long_recording_is_worked_in_chapters_by_task_managers_with_the_rows_of_one_piece(
+    flink, serve, tmp_path
+):
+    (tmp_path / "in").mkdir()
+    soundfile.write(tmp_path / "in" / "long.wav", phrases(8000, 21.0, 3), 8000)
+    service = serve()
+    given = settings(service, segmentation__skip_silence="true", audio__chapters_above_hours=0.1)
+    one = ended(start_apart(["run", "--input=in", "--output=one", *given], tmp_path))
+    assert one.code == 0, one.stderr
+    billed = service.stats().billed
+    flags = flink.flags()
+    several = ended(start_apart(["run", "--input=in", "--output=several", *given, "--", *flags], tmp_path))
+    assert several.code == 0, several.stderr
+    assert told(tmp_path / "several") == told(tmp_path / "one")
+    assert service.stats().billed == 2 * billed
+    [record] = records(tmp_path / "several")
+    assert record["timeline"]["totals"]["chapters_heard"] == 5
