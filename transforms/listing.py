@@ -13,6 +13,7 @@ from transforms.addresses import audio_uri_of, display_name, is_http, is_uri, lo
 from transforms.asked import Manifest, asked_for, check_manifests
 from transforms.errors import UsageError
 from transforms.nearby import did_you_mean_path
+from transforms.object_marks import marked
 from transforms.objects import Objects, is_object_uri
 from transforms.patterns import Located, OneFile, Pattern, local_mark, pattern_of
 from transforms.records import Recording
@@ -75,7 +76,7 @@ def check_sources(sources: Sources) -> None:
 
 def _every_recording(sources: Sources, on_other: Callable[[int], None]) -> Iterator[Recording]:
     with asked_for(_manifests(sources), tells_addresses=bool(sources.patterns)) as asked:
-        yield from asked.recordings(local_mark)
+        yield from marked(asked.recordings(local_mark))
         for location, mark in _locations(sources, on_other):
             # What a manifest asks for, by channel or whole, is nothing new.
             if location not in asked:

@@ -262,3 +262,21 @@ def test_long_recordings_in_the_store_are_worked_in_chapters_by_ranges_with_the_
     assert service.stats().distinct_billed_payloads == billed
     [totals] = [each["timeline"]["totals"] for each in local_records(Path("several"))]
     assert totals["chapters_heard"] == 3 + 4
+
+
+def test_a_manifests_objects_are_not_read_again(s3, serve, monkeypatch, tmp_path):
+    stored(6)
+    names = [f"{STORE}/in/{number % 3}/{number:03} a#b.wav" for number in range(6)]
+    Path("list.csv").write_text("audio\n" + "\n".join(names) + "\n")
+    service = serve()
+    with fault_proxy(s3.url, every=0) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        arguments = ("run", "--manifest=list.csv", "--output=out", *settings(service))
+        assert beamscribe(*arguments).code == 0
+        read = sum(each.startswith("GET") for each in proxy.requests)
+        assert beamscribe(*arguments).code == 0
+        assert read == sum(each.startswith("GET") for each in proxy.requests) == 6
+        Objects(f"{STORE}/in").put("1/001 a#b.wav", Path("sound.wav").read_bytes())
+        assert beamscribe(*arguments).code == 0
+    assert sum(each.startswith("GET") for each in proxy.requests) == 7
+    assert service.stats().billed == 6  # its new bytes are those of the last one
