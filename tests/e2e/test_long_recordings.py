@@ -13,7 +13,8 @@ from tests.e2e.command import beamscribe, ended, records, rows, settings, start_
 from tests.e2e.long_sounds import TWO_WORKERS, phrases, told
 
 
-@pytest.mark.parametrize("channels", ["mix", pytest.param("split", marks=pytest.mark.thorough)])
+@pytest.mark.thorough
+@pytest.mark.parametrize("channels", ["mix", "split"])
 def test_rows_of_long_recordings_are_those_of_one_piece_and_no_call_is_made_twice(serve, tmp_path, channels):
     (tmp_path / "in").mkdir()
     stereo = np.stack((phrases(11025, 11.3, 1), phrases(11025, 11.3, 2)), axis=1)

@@ -38,6 +38,7 @@ def test_runs_over_different_outputs_share_one_quota(serve, server, tmp_path):
     assert stats.refused.get("RequestLimitExceeded", 0) <= EACH // 5
 
 
+@pytest.mark.thorough
 def test_runs_go_on_at_their_shares_when_the_server_is_lost_and_say_so(serve, server, tmp_path):
     service = serve(requests_per_second=RATE)
     names = ("one", "two")

@@ -244,6 +244,7 @@ def damages(size: int, chance: random.Random) -> Iterator[tuple[str, int]]:
         yield "cut", chance.randrange(size * part // 4, size * (part + 1) // 4)
 
 
+@pytest.mark.thorough
 def test_a_damaged_record_of_paid_answers_never_gives_wrong_text_and_costs_only_what_was_hit(serve, tmp_path):
     some_wavs(tmp_path / "in", 3)
     service = serve()
