@@ -10,7 +10,6 @@ microseconds. The kernel frees both when a process dies.
 from __future__ import annotations
 
 import os
-import struct
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,8 +20,6 @@ from transforms.file_lock import FileLock
 from transforms.pace import PacePolicy, PaceState
 
 _LOOK_UP_SECONDS = 0.2
-
-_STATE = struct.Struct("<ddd")
 
 
 class Limiter(Protocol):
@@ -92,12 +89,12 @@ class HostLimiter:
             return self._read(self._clock()).next_at
 
     def _read(self, now: float) -> PaceState:
-        packed = os.pread(self._state.fd, _STATE.size, 0)
-        if len(packed) < _STATE.size:
+        packed = os.pread(self._state.fd, pace.PACKED_BYTES, 0)
+        if len(packed) < pace.PACKED_BYTES:
             return pace.begin(self.policy, now)
-        return PaceState(*_STATE.unpack(packed))
+        return PaceState.unpack(packed)
 
     def _change(self, step: Callable[[PacePolicy, PaceState, float], PaceState], now: float) -> None:
         with self._state:
             after = step(self.policy, self._read(now), now)
-            os.pwrite(self._state.fd, _STATE.pack(after.next_at, after.ceiling, after.refused_at), 0)
+            os.pwrite(self._state.fd, after.pack(), 0)

@@ -3,8 +3,9 @@
 Calls go on a grid of slots, one every ``1 / rate`` seconds. The rate starts a
 little under the quota. A refusal takes a few percent off it, and then it grows
 back along a cubic curve (as TCP CUBIC and botocore's adaptive mode do): flat near
-the rate that was refused, steep far from it. So one stray refusal costs about one
-call, and a quota that is really smaller is found within seconds and kept.
+the rate that was refused, steep far from it. A few refusals within a second come of one
+stall of a busy machine, after which calls arrive together; they count as one. So stray
+refusals cost about one call, and a quota that is really smaller is found within seconds and kept.
 
 A caller that comes late for its slot may catch up, but only so far that no
 second ever holds more calls than the quota: with slots ``T`` apart and catch-up
@@ -15,6 +16,7 @@ second for ``L = quota * T - 1``.
 from __future__ import annotations
 
 import math
+import struct
 from dataclasses import dataclass, replace
 
 
@@ -29,6 +31,7 @@ class PacePolicy:
         decrease: what a refusal multiplies the rate by.
         growth: how steep the curve is, in shares of the full rate per cubed second.
         floor: the lowest rate, as a share of the full rate.
+        strays: refusals within a second of the one before that change nothing.
     """
 
     quota_per_second: float
@@ -36,6 +39,7 @@ class PacePolicy:
     decrease: float = 0.97
     growth: float = 1e-4
     floor: float = 0.02
+    strays: int = 8
 
     @property
     def full_rate(self) -> float:
@@ -56,11 +60,26 @@ class PaceState:
         next_at: when the next call may go.
         ceiling: the rate, in calls per second, at which a call was last refused.
         refused_at: when that was; minus infinity if never.
+        strays: refusals since then that changed nothing.
     """
 
     next_at: float
     ceiling: float
     refused_at: float
+    strays: int = 0
+
+    def pack(self) -> bytes:
+        """In `PACKED_BYTES`, for `unpack`."""
+        return _PACKED.pack(self.next_at, self.ceiling, self.refused_at, self.strays)
+
+    @staticmethod
+    def unpack(packed: bytes) -> PaceState:
+        """What `pack` wrote."""
+        return PaceState(*_PACKED.unpack(packed))
+
+
+_PACKED = struct.Struct("<dddQ")
+PACKED_BYTES = _PACKED.size
 
 
 def begin(policy: PacePolicy, now: float) -> PaceState:
@@ -85,4 +104,8 @@ def went(policy: PacePolicy, state: PaceState, now: float) -> PaceState:
 
 def refused(policy: PacePolicy, state: PaceState, now: float) -> PaceState:
     """The state after the service said that calls come too often."""
-    return replace(state, ceiling=rate(policy, state, now), refused_at=now)
+    is_soon = now - state.refused_at < 1.0
+    if is_soon and state.strays < policy.strays:
+        return replace(state, strays=state.strays + 1)
+    strays = state.strays if is_soon else 0
+    return replace(state, ceiling=rate(policy, state, now), refused_at=now, strays=strays)

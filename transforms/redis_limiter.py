@@ -6,6 +6,11 @@ nobody else has meanwhile (WATCH); then it waits for its slot by its own clock. 
 out in order, by one clock, and nobody asks again and again. One slot at a time is taken ahead by
 each process, so that a refusal slows all but those.
 
+A worker that wakes late for its slot (its machine is busy) goes into the same second as workers that do
+not, and one call more than the quota may meet the service there. So it moves all slots back that
+nobody has taken, by what it was later than the pace allows to catch up; what others moved them
+back since it took its slot counts for it too.
+
 While Redis cannot be reached a worker goes at its share of the quota: one part in as many as
 there were workers when it was last heard of. Shares add up to the quota, never more. A worker that
 has not reached it since it started does not know its share and waits.
@@ -19,7 +24,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import redis
@@ -35,9 +40,30 @@ _ASK_AGAIN_SECONDS: Final = 2.0
 _GONE_SECONDS: Final = 600.0
 # Redis's clock is the wall clock of its host. No slot is so far ahead unless that was set back.
 _FURTHEST_SECONDS: Final = 600.0
-_STATE: Final = struct.Struct("<ddd")
+_MOVED: Final = struct.Struct("<d")
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Grid:
+    """What Redis keeps.
+
+    Attributes:
+        state: of the pace.
+        moved_seconds: by how much the slots were moved back since the beginning, all in all.
+    """
+
+    state: PaceState
+    moved_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    """When a call may go, by the clock here, and how far the grid had been moved back; None for no grid."""
+
+    at: float
+    moved_seconds: float | None = None
 
 
 class RedisLimiter:
@@ -88,16 +114,19 @@ class RedisLimiter:
                 slot = self._next_slot()
                 if slot is None:
                     self._sleep(_LOOK_UP_SECONDS)
-            while slot is not None and not stopped() and (wait := slot - self._clock()) > 0:
+            while slot is not None and not stopped() and (wait := slot.at - self._clock()) > 0:
                 self._sleep(min(wait, _LOOK_UP_SECONDS))
-        return self._clock() - came
+            went_at = self._clock()
+            if slot is not None and slot.moved_seconds is not None:
+                self._make_room(went_at - slot.at - self._policy.catch_up_seconds, slot.moved_seconds)
+        return went_at - came
 
     def refused(self) -> None:
         """Slow the next calls down, here and everywhere."""
         with self._lock:
             self._alone = pace.refused(self._share(), self._alone, self._clock())
         try:
-            self._change(pace.refused)
+            self._change(lambda grid, now: replace(grid, state=pace.refused(self._policy, grid.state, now)))
         except RedisError as error:
             self._lost(error)
 
@@ -109,31 +138,57 @@ class RedisLimiter:
             _log.debug("Redis did not hear that this worker is done; it forgets it by itself.")
         self._client.close()
 
-    def _next_slot(self) -> float | None:
-        """When the next call may go, by the clock here; None while nobody knows."""
+    def _next_slot(self) -> _Slot | None:
+        """When the next call may go; None while nobody knows."""
         with self._lock:
             may_ask = self._clock() >= self._ask_at
         slot = None
         if may_ask:
             try:
-                slot = self._clock() + self._change(pace.went)
+                before, now = self._change(self._with_slot_taken)
             except RedisError as error:
                 self._lost(error)
             else:
+                wait = max(0.0, before.state.next_at - now)
+                slot = _Slot(self._clock() + wait, before.moved_seconds)
                 self._found()
         with self._lock:
             if slot is None and self._workers is not None:
-                slot = max(self._clock(), self._alone.next_at)
+                slot = _Slot(max(self._clock(), self._alone.next_at))
             if slot is not None:
                 # Kept up in good times too, so that a loss begins no faster than the share.
-                self._alone = pace.went(self._share(), replace(self._alone, next_at=slot), slot)
+                self._alone = pace.went(self._share(), replace(self._alone, next_at=slot.at), slot.at)
         return slot
 
-    def _change(self, step: Callable[[PacePolicy, PaceState, float], PaceState]) -> float:
-        """Bring the state in Redis one step on.
+    def _with_slot_taken(self, grid: _Grid, now: float) -> _Grid:
+        slot = max(grid.state.next_at, now)
+        return replace(grid, state=pace.went(self._policy, grid.state, slot))
+
+    def _make_room(self, late_seconds: float, moved_seconds: float) -> None:
+        """Move back what nobody has taken, unless it was moved as far since the late slot was taken.
+
+        Args:
+            late_seconds: later than may be caught up with; often less than 0.
+            moved_seconds: how far the grid had been moved when the slot was taken.
+        """
+        if late_seconds <= 0:
+            return
+
+        def moved(grid: _Grid, now: float) -> _Grid:
+            by = max(0.0, late_seconds - (grid.moved_seconds - moved_seconds))
+            next_at = max(grid.state.next_at, now) + by
+            return _Grid(replace(grid.state, next_at=next_at), grid.moved_seconds + by)
+
+        try:
+            self._change(moved)
+        except RedisError as error:
+            self._lost(error)
+
+    def _change(self, step: Callable[[_Grid, float], _Grid]) -> tuple[_Grid, float]:
+        """Bring the grid in Redis one step on.
 
         Returns:
-            Seconds until the slot that a step `pace.went` takes.
+            The grid before it, and when that was, by Redis's clock.
 
         Raises:
             RedisError: it cannot be reached, or is failing.
@@ -144,11 +199,10 @@ class RedisLimiter:
                     pipe.watch(self._pace_key)  # type: ignore[no-untyped-call]
                     seconds, microseconds = pipe.time()
                     now = seconds + microseconds / 1e6
-                    state = self._state_of(pipe.get(self._pace_key), now)
-                    slot = max(state.next_at, now) if step is pace.went else now
-                    after = step(self._policy, state, slot)
+                    before = self._grid_of(pipe.get(self._pace_key), now)
+                    after = step(before, now)
                     pipe.multi()
-                    pipe.set(self._pace_key, _STATE.pack(after.next_at, after.ceiling, after.refused_at))
+                    pipe.set(self._pace_key, after.state.pack() + _MOVED.pack(after.moved_seconds))
                     pipe.zadd(self._workers_key, {self._member: now})
                     pipe.zremrangebyscore(self._workers_key, "-inf", now - _GONE_SECONDS)
                     pipe.zcard(self._workers_key)
@@ -157,14 +211,16 @@ class RedisLimiter:
                     continue
                 with self._lock:
                     self._workers = workers
-                return slot - now
+                return before, now
 
-    def _state_of(self, packed: object, now: float) -> PaceState:
-        if not isinstance(packed, bytes) or len(packed) != _STATE.size:
-            return pace.begin(self._policy, now)
-        state = PaceState(*_STATE.unpack(packed))
-        was_set_back = state.next_at > now + _FURTHEST_SECONDS
-        return replace(state, next_at=now, refused_at=min(state.refused_at, now)) if was_set_back else state
+    def _grid_of(self, packed: object, now: float) -> _Grid:
+        if not isinstance(packed, bytes) or len(packed) != pace.PACKED_BYTES + _MOVED.size:
+            return _Grid(pace.begin(self._policy, now))
+        state = PaceState.unpack(packed[: pace.PACKED_BYTES])
+        (moved_seconds,) = _MOVED.unpack(packed[pace.PACKED_BYTES :])
+        if state.next_at > now + _FURTHEST_SECONDS:  # it was set back
+            state = replace(state, next_at=now, refused_at=min(state.refused_at, now))
+        return _Grid(state, moved_seconds)
 
     def _share(self) -> PacePolicy:
         return replace(self._policy, quota_per_second=self._policy.quota_per_second / (self._workers or 1))

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transforms import pace
-from transforms.pace import PacePolicy
+from transforms.pace import PacePolicy, PaceState
 
 QUOTAS = st.sampled_from([1.0, 5.0, 25.0, 30.0, 200.0])
 
@@ -89,3 +89,23 @@ def test_a_stray_refusal_costs_about_a_call():
     state = pace.refused(policy, pace.begin(policy, 0.0), 0.0)
     lost = sum((policy.full_rate - pace.rate(policy, state, now / 100)) / 100 for now in range(3000))
     assert lost < 1.5
+
+
+def test_refusals_of_one_stall_cost_as_much_as_one():
+    policy = PacePolicy(25.0)
+    state = pace.begin(policy, 0.0)
+    one = pace.refused(policy, state, 10.0)
+    several = one
+    for number in range(policy.strays):
+        several = pace.refused(policy, several, 10.0 + number * 0.1)
+    assert pace.rate(policy, several, 11.0) == pace.rate(policy, one, 11.0)
+    assert pace.rate(policy, pace.refused(policy, several, 10.9), 11.0) < pace.rate(policy, one, 11.0)
+    # A second later it is news again.
+    assert pace.rate(policy, pace.refused(policy, several, 11.1), 11.2) < pace.rate(policy, one, 11.2)
+
+
+@given(st.floats(0, 1e9), st.floats(0, 1e4), st.floats(allow_nan=False), st.integers(0, 2**63))
+def test_a_packed_state_is_the_state(next_at, ceiling, refused_at, strays):
+    state = PaceState(next_at, ceiling, refused_at, strays)
+    assert PaceState.unpack(state.pack()) == state
+    assert len(state.pack()) == pace.PACKED_BYTES

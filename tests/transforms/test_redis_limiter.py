@@ -45,6 +45,40 @@ def test_names_share_nothing(server):
     assert Worker(server, "one").waits() == Worker(server, "other").waits() == [0]
 
 
+class Sleeper(Worker):
+    """One that wakes late."""
+
+    late_seconds = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds + self.late_seconds)
+
+
+def test_one_that_wakes_late_makes_room_for_those_that_do_not(server):
+    # Slots of a second, of which a quarter may be caught up with.
+    policy = PacePolicy(quota_per_second=1.25, headroom=0.2)
+    assert (policy.full_rate, policy.catch_up_seconds) == (1.0, 0.25)
+    late, other = Sleeper(server, policy=policy), Worker(server, policy=policy)
+    late.limiter.acquire()
+    late.late_seconds = 0.85  # each time that it looks up from its sleep
+    assert late.limiter.acquire() == pytest.approx(1.05, abs=0.02)
+    # It was late by a twentieth, which can be caught up with.
+    late.late_seconds = 2.6
+    assert late.limiter.acquire() == pytest.approx(2.8, abs=0.02)
+    # Redis's clock hardly moves: that slot was two seconds ahead, and the next was to be three.
+    assert other.limiter.acquire() == pytest.approx(3.0 + 0.8 - 0.25, abs=0.02)
+
+
+def test_what_others_made_room_for_is_not_made_room_for_again(server):
+    policy = PacePolicy(quota_per_second=1.25, headroom=0.2)
+    first, second, other = (Sleeper(server, policy=policy) for _ in range(3))
+    first.limiter.acquire()
+    gate = first.limiter._next_slot(), second.limiter._next_slot()
+    for worker, slot in zip((first, second), gate, strict=True):
+        worker.limiter._make_room(0.6, slot.moved_seconds)
+    assert other.limiter.acquire() == pytest.approx(3.0 + 0.6, abs=0.1)
+
+
 def test_a_refusal_slows_every_worker(server):
     # The pace recovers within seconds, so here a slot has to be one.
     policy = PacePolicy(quota_per_second=1)
@@ -110,8 +144,8 @@ def test_a_clock_that_was_set_back_holds_up_nobody(server):
     worker = Worker(server)
     worker.waits()
     seconds, _ = server.client().time()
-    _, *others = struct.unpack("<ddd", server.client().get("account:pace"))
-    server.client().set("account:pace", struct.pack("<ddd", seconds + 5000, *others))
+    others = server.client().get("account:pace")[8:]
+    server.client().set("account:pace", struct.pack("<d", seconds + 5000) + others)
     assert worker.waits() == [0]
 
 
