@@ -118,7 +118,9 @@ def _check_pattern(pattern: str, base: str) -> None:
     try:
         first = next(pattern_of(pattern, base).locations(others.append), None)
         missing = first is None or (not has_magic(pattern) and not _exists(first[0]))
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise UsageError(f"--input {name} cannot be listed: {error.strerror or error}.") from error
+    except ValueError as error:
         raise UsageError(f"--input {name} cannot be listed: {error}") from error
     if missing and others:
         raise UsageError(

@@ -10,8 +10,10 @@ from __future__ import annotations
 import errno
 import os
 import re
+import socket
 from datetime import timedelta
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -39,6 +41,17 @@ _ENDPOINTS: Final = {
     "s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"),
     "gs": ("GOOGLE_BASE_URL",),
 }
+_GOOGLE_VARIABLES: Final = (
+    "GOOGLE_APPLICATION_CREDENTIALS",
+    "GOOGLE_SERVICE_ACCOUNT",
+    "GOOGLE_SERVICE_ACCOUNT_PATH",
+    "GOOGLE_SERVICE_ACCOUNT_KEY",
+    "GOOGLE_BEARER_TOKEN",
+    "GOOGLE_SKIP_SIGNATURE",
+    "GCE_METADATA_HOST",
+    "GCE_METADATA_IP",
+)
+_GOOGLE_METADATA: Final = "metadata.google.internal"
 _COS_HOSTS: Final = (".myqcloud.com", ".tencentcos.cn", ".tencentcos.com")
 _BROKEN: Final = re.compile(r"HTTP error: |response body")
 _STATUS: Final = re.compile(r"status code: (\d{3} [A-Za-z ]+)")
@@ -110,12 +123,32 @@ def open_store(
         client["default_headers"] = {"x-cos-forbid-overwrite": "true"}
     options: Any = {"client_options": client, "retry_config": _REPEATS}
     if scheme == "gs":
+        _refuse_without_google_credentials()
         return GCSStore(bucket, **options)
     if endpoint is not None:
         options["endpoint"] = endpoint
         options["virtual_hosted_style_request"] = _has_own_hosts() or is_cos(endpoint)
     # One by one: what speaks like S3 often does not know how to delete many at once.
     return S3Store(bucket, disable_bulk_delete=True, credential_provider=_boto3_credentials(), **options)
+
+
+def _refuse_without_google_credentials() -> None:
+    """Look where `obstore` looks; it asks for the role of a machine for a minute where there is none.
+
+    Raises:
+        PermissionError: there are none.
+    """
+    own = Path.home() / ".config" / "gcloud" / "application_default_credentials.json"
+    if any(os.environ.get(name) for name in _GOOGLE_VARIABLES) or own.is_file():
+        return
+    try:
+        socket.getaddrinfo(_GOOGLE_METADATA, 80)
+    except OSError as error:
+        raise PermissionError(
+            errno.EACCES,
+            "no credentials for Google's storage were found. Set GOOGLE_APPLICATION_CREDENTIALS or run "
+            "gcloud auth application-default login; for a public bucket GOOGLE_SKIP_SIGNATURE=true",
+        ) from error
 
 
 def _boto3_credentials() -> Any:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -28,9 +29,11 @@ def test_rows_of_long_recordings_are_those_of_one_piece_and_no_call_is_made_twic
         audio__chapters_above_hours=0.1,
         audio__channels=channels,
     )
+    planned = beamscribe("plan", "--input", tmp_path / "in", "--output", tmp_path / "one", "--json", *changes)
     one = beamscribe("run", "--input", tmp_path / "in", "--output", tmp_path / "one", *changes)
     assert one.code == 0, one.stderr
     billed = service.stats().billed
+    assert json.loads(planned.stdout)["amounts"]["calls"]["value"] == billed
     several = beamscribe(
         "run", "--input", tmp_path / "in", "--output", tmp_path / "several", *changes, *TWO_WORKERS
     )

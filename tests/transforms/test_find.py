@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 import apache_beam as beam
+import pytest
 from apache_beam.metrics import MetricsFilter
 from apache_beam.testing.test_pipeline import TestPipeline
 from apache_beam.testing.util import assert_that, equal_to
 
+from transforms import find
 from transforms.find import FindRecordings
 from transforms.listing import Sources
 from transforms.records import Mark, Recording
+from transforms.stopping import StopSignal
 
 
 def test_recordings_cross_the_shuffle_whatever_their_names(tmp_path):
@@ -45,6 +49,35 @@ def test_recordings_cross_the_shuffle_whatever_their_names(tmp_path):
         ]
     }
     assert counters == {"recordings_found": 4, "other_files": 2}
+
+
+def breaks_off(sources, *, on_other):
+    """A store that is away after two recordings."""
+    on_other(1)
+    for name in ("a.wav", "b.wav"):
+        yield Recording(name, name.encode())
+    raise OSError(errno.EIO, "s3://b/in: the store cannot be reached")
+
+
+def test_a_listing_that_breaks_off_stops_the_run_and_what_was_found_is_worked_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(find, "list_recordings", breaks_off)
+    with TestPipeline(runner="FnApiRunner") as pipeline:
+        found = pipeline | FindRecordings(Sources(("s3://b/in",)), coordination=tmp_path)
+        assert_that(found | beam.Map(lambda each: each.audio_uri), equal_to(["a.wav", "b.wav"]))
+    reason = StopSignal(tmp_path).reason()
+    assert reason is not None
+    assert reason.code == find.LISTING_FAILED
+    assert reason.message == (
+        "The recordings could not be listed to the end: s3://b/in: the store cannot be reached. Run it again."
+    )
+
+
+def test_a_listing_that_breaks_off_ends_a_job_that_nobody_could_stop(monkeypatch):
+    monkeypatch.setattr(find, "list_recordings", breaks_off)
+    pipeline = TestPipeline(runner="FnApiRunner")
+    _ = pipeline | FindRecordings(Sources(("s3://b/in",)))
+    with pytest.raises(Exception, match="the store cannot be reached"):
+        pipeline.run()
 
 
 def test_the_steps_can_be_read(tmp_path):
