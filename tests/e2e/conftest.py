@@ -14,10 +14,12 @@ def _credentials(local_credentials: None) -> None:
 
 
 @pytest.fixture(scope="session")
-def flink(tmp_path_factory):
-    """A Flink cluster; skips where nobody has got its jar."""
+def flink(tmp_path_factory, request):
+    """A Flink cluster, whose workers find the S3 server; skips where nobody has got its jar."""
     jar = os.environ.get("BEAM_FLINK_JOB_SERVER_JAR")
     if not jar:
         pytest.skip("no Flink: `make test-flink` gets it where there is Java")
-    with flink_cluster(Path(jar).absolute(), tmp_path_factory.mktemp("flink") / "cluster") as cluster:
+    store = request.getfixturevalue("started_object_server").environment()
+    folder = tmp_path_factory.mktemp("flink") / "cluster"
+    with flink_cluster(Path(jar).absolute(), folder, store) as cluster:
         yield cluster

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import time
 
+import pyarrow.parquet as pq
 import pytest
 import soundfile
 
@@ -11,7 +13,9 @@ from tests.e2e.command import ended, records, rows, settings, start_apart
 from tests.e2e.long_sounds import phrases, told
 from tests.e2e.sounds import some_wavs
 from tests.flink.cluster import TASK_MANAGERS
+from tests.object_server import BUCKET
 from transforms.meter_files import meter_readings
+from transforms.objects import Objects
 
 RECORDINGS = 60
 CONCURRENCY = 6
@@ -70,3 +74,37 @@ def test_a_long_recording_is_worked_in_chapters_by_task_managers_with_the_rows_o
     assert service.stats().billed == 2 * billed
     [record] = records(tmp_path / "several")
     assert record["timeline"]["totals"]["chapters_heard"] == 5
+
+
+def test_recordings_dataset_and_state_lie_in_a_store_and_a_worker_is_killed(flink, s3, serve, tmp_path):
+    some_wavs(tmp_path / "in", RECORDINGS, seconds=0.2)
+    objects = Objects(f"s3://{BUCKET}")
+    for path in sorted((tmp_path / "in").iterdir()):
+        objects.put(f"in/{path.name}", path.read_bytes())
+    service = serve(latency_ms=(200, 300))
+    given = settings(service, concurrency=CONCURRENCY, requests_per_second=10)
+    command = [
+        "run",
+        f"--input=s3://{BUCKET}/in",
+        f"--output=s3://{BUCKET}/out",
+        *given,
+        "--",
+        *flink.flags(),
+    ]
+    process = start_apart(command, tmp_path)
+    while service.stats().billed < RECORDINGS // 3 and process.poll() is None:
+        time.sleep(0.02)
+    assert flink.pools[0].kill_workers() == 1
+    run = ended(process)
+    assert run.code == 0, run.stderr
+    parts = [each.name for each in objects.listed("out/transcripts")]
+    found = [row for name in parts for row in pq.read_table(io.BytesIO(objects.read(name))).to_pylist()]
+    assert sorted(row["audio_uri"] for row in found) == [
+        f"s3://{BUCKET}/in/{number:03}.wav" for number in range(RECORDINGS)
+    ]
+    stats = service.stats()
+    assert stats.distinct_billed_payloads == RECORDINGS
+    assert stats.billed - RECORDINGS <= CONCURRENCY
+    again = ended(start_apart(command, tmp_path))
+    assert again.code == 0, again.stderr
+    assert service.stats().billed == stats.billed
