@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from enum import Enum
 
 ONLY_LISTING_TELLS = (
@@ -176,6 +177,7 @@ class SoFar:
         at: when, ISO 8601.
         recordings: found that it has to deal with; all of them once ``is_listed``.
         segments_done: answered or failed.
+        failures: of recordings and segments, by code; their rows may not be there yet.
     """
 
     at: str
@@ -185,6 +187,7 @@ class SoFar:
     segments_done: int
     calls: int
     billed_calls: int
+    failures: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

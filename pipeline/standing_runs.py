@@ -87,6 +87,7 @@ def so_far_of(record: Mapping[str, Any]) -> SoFar | None:
         totals.segments_done,
         totals.calls,
         totals.billed_calls,
+        totals.failures,
     )
 
 

@@ -11,6 +11,7 @@ from rich.table import Table as Grid
 from pipeline.failure_text import show_indented, show_places
 from pipeline.page_text import many
 from pipeline.plain import plain
+from pipeline.progress_text import codes_of
 from pipeline.standing_facts import (
     AtWork,
     DatasetStatus,
@@ -73,7 +74,8 @@ def _so_far(last: LastRun) -> Iterator[str]:
     yield (
         f"  By {_time(told.at)} it had done {told.recordings_done:,} of {many(told.recordings, 'recording')}"
         f"{'' if told.is_listed else ' found so far'}, with {many(told.segments_done, 'segment')} and "
-        f"{many(told.calls, 'call')}, {told.billed_calls:,} billed."
+        f"{many(told.calls, 'call')}, {told.billed_calls:,} billed"
+        f"{f'; failed: {codes_of(told.failures)}' if told.failures else ''}."
     )
 
 

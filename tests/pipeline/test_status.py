@@ -184,16 +184,16 @@ def test_a_run_that_has_not_ended_is_told_by_what_it_last_said_of_itself(output)
         90.0,
         totals=Reading(
             recordings_found=9, recordings_listed=1, recordings_skipped=2, recordings_done=3,
-            segments_recognized=4, segments_failed=1, calls=6, billed_calls=5,
+            segments_recognized=4, segments_failed=1, calls=6, billed_calls=5, failures={"NotAudio": 2},
         ),
     )  # fmt: skip
     note(output, NEW, ended_at=None, exit_code=None, counts=None, timeline=timeline)
     last = read_status(str(output)).last_run
     assert last is not None
-    assert last.so_far == SoFar("2026-01-02T00:01:30+00:00", 7, True, 3, 5, 6, 5)
+    assert last.so_far == SoFar("2026-01-02T00:01:30+00:00", 7, True, 3, 5, 6, 5, {"NotAudio": 2})
     assert (
-        "By 2026-01-02 00:01:30 UTC it had done 3 of 7 recordings, with 5 segments and 6 calls, 5 billed."
-        in shown(output)
+        "By 2026-01-02 00:01:30 UTC it had done 3 of 7 recordings, with 5 segments and 6 calls, 5 billed; "
+        "failed: NotAudio 2." in shown(output)
     )
     note(output, NEW, timeline=timeline)
     ended = read_status(str(output)).last_run
