@@ -188,15 +188,18 @@ def _beyond_the_rows(last: LastRun | None) -> str:
     """What the newest run knew of, and has written no rows for: without it a part looks like the whole."""
     if last is None:
         return ""
-    if last.files_not_started:
-        verb = "was" if last.files_not_started == 1 else "were"
-        return f" {page_text.many(last.files_not_started, 'recording')} {verb} not started."
-    told = last.so_far
-    if told is None:
+    left = [
+        (last.files_not_started, "recording", "not started"),
+        (last.segments_not_called, "segment", "not called"),
+    ]
+    if told := [f"{page_text.many(number, thing)} {what}" for number, thing, what in left if number]:
+        return f" It left {' and '.join(told)}."
+    so_far = last.so_far
+    if so_far is None:
         return ""
-    found = f"{page_text.many(told.recordings, 'recording')}{'' if told.is_listed else ' found so far'}"
-    failed = f"; failed: {codes_of(told.failures)}" if told.failures else ""
-    return f" By {page_text.instant(told.at)} it had done {told.recordings_done:,} of {found}{failed}."
+    found = f"{page_text.many(so_far.recordings, 'recording')}{'' if so_far.is_listed else ' found so far'}"
+    failed = f"; failed: {codes_of(so_far.failures)}" if so_far.failures else ""
+    return f" By {page_text.instant(so_far.at)} it had done {so_far.recordings_done:,} of {found}{failed}."
 
 
 def _facts(status: DatasetStatus) -> Iterator[Fact]:

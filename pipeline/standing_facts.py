@@ -199,6 +199,8 @@ class LastRun:
         replacing: it had written all its rows, and was replacing older ones.
         files: recordings found; None until it has ended.
         files_not_started: of these, left because it was stopped.
+        segments_not_called: cut, and left because it was stopped; those of recordings none of
+            whose segments was called have no row.
         transcripts: rows of it in the dataset now; likewise ``segments`` and ``failures``.
     """
 
@@ -211,6 +213,7 @@ class LastRun:
     replacing: bool
     files: int | None
     files_not_started: int | None
+    segments_not_called: int | None
     transcripts: int
     segments: int
     failures: int

@@ -148,9 +148,15 @@ def test_recordings_that_a_stopped_run_did_not_start_are_told(tmp_path):
     run_id = "20260101T000000Z-0a0b0c0d"
     create_dataset(str(tmp_path))
     write(tmp_path, run_id, [utterance_of("/in/a.wav"), transcript_of("/in/a.wav")])
-    note(tmp_path, run_id, exit_code=4, stopped="BudgetReached: ...", counts=RunCounts(files_not_started=92))
+    note(
+        tmp_path,
+        run_id,
+        exit_code=4,
+        stopped="BudgetReached: ...",
+        counts=RunCounts(files_not_started=92, unanswered_segments=9),
+    )
     page, _ = reported(tmp_path)
-    assert "exit code 4. 92 recordings were not started." in page.text
+    assert "exit code 4. It left 92 recordings not started and 9 segments not called." in page.text
 
 
 def test_a_recording_can_be_heard_and_is_marked_where_it_was_cut(corpus):
