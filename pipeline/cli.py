@@ -123,20 +123,26 @@ def plan(
         int | None,
         typer.Option(metavar="N", help="Read N recordings by chance, 50 or more, and estimate the rest."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Decides which; the same seed, the same choice.")] = 0,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Decides which; the same seed, the same choice. 0 unless given.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object with the same facts.")] = False,
 ) -> None:
     """Tell what run would do with the same arguments, and what it would cost. Nobody is called.
 
     Exits with 3 if a recording cannot be read: it is named.
     """
+    from transforms.errors import UsageError
+
     loaded, sources = Shared(inputs, manifests, output, config, settings, print_config, context.args).read()
+    if seed is not None and sample is None:
+        raise UsageError(f"--seed {seed} decides nothing while all recordings are read: give --sample N too.")
     from pipeline.plan import PlanRequest
     from pipeline.plan import plan as make_plan
     from pipeline.plan_text import progress_shown, show_plan
 
     with progress_shown(Console(stderr=True)) as progress:
-        made = make_plan(PlanRequest(loaded, sources, output, context.obj, sample, seed), progress)
+        made = make_plan(PlanRequest(loaded, sources, output, context.obj, sample, seed or 0), progress)
     if as_json:
         typer.echo(made.as_json(), nl=False)
     else:
@@ -230,7 +236,7 @@ def report(
 @app.command()
 def serve(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 8421,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes a free one.")] = 8421,
     recognizer: Annotated[
         str,
         typer.Option(
@@ -240,13 +246,17 @@ def serve(
     script: Annotated[
         str | None, typer.Option(metavar="FILE", help="The answers of --recognizer script.")
     ] = None,
-    requests_per_second: Annotated[int, typer.Option(help="Calls allowed in any second; 0 allows all.")] = 25,
+    requests_per_second: Annotated[
+        int, typer.Option(min=0, help="Calls allowed in any second; 0 allows all.")
+    ] = 25,
     latency_ms: Annotated[
         tuple[float, float], typer.Option(metavar="LOW HIGH", help="Time until an answer, drawn evenly.")
     ] = (0.0, 0.0),
-    calls_left: Annotated[int | None, typer.Option(help="Answers until the account is used up.")] = None,
+    calls_left: Annotated[
+        int | None, typer.Option(min=0, help="Answers until the account is used up.")
+    ] = None,
     max_payload_bytes: Annotated[
-        int | None, typer.Option(help="Limit of the audio, as in the older document (600000).")
+        int | None, typer.Option(min=1, help="Limit of the audio, as in the older document (600000).")
     ] = None,
     faults: Annotated[
         list[str] | None,

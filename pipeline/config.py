@@ -155,7 +155,8 @@ class Output(Section):
     seconds_per_part: float = Field(
         default=30.0,
         gt=0,
-        description="A part file is closed, and its rows can be read, so long after its first row.",
+        description="A part file is closed, and its rows can be read, when a row comes so long after its "
+        "first: what comes seldom, as failures do, is there at the end at the latest.",
     )
     progress_seconds: float = Field(
         default=30.0,

@@ -103,6 +103,7 @@ class EventLog:
             Event.PROGRESS,
             seconds=round(progress.seconds, 3),
             seconds_left=None if left is None else round(left, 1),
+            stops_at_budget=progress.stops_at_budget,
             calls_per_second=round(progress.calls_per_second, 2),
             cost=str(progress.cost),
             currency=progress.currency,

@@ -73,7 +73,7 @@ def txt(export: ChannelExport) -> str:
             reached_ms = run[-1].end_ms
     notes = [(gap[0], f"[{_not_transcribed(gap)}]") for gap in export.gaps_ms]
     ordered = [text for _, text in sorted([*paragraphs, *notes], key=lambda each: each[0])]
-    if export.problem and not notes:
+    if export.problem and (export.is_unfinished or not notes):  # a hole does not tell that more follows
         ordered.append(f"[{export.problem}]")
     return "\n\n".join(ordered) + ("\n" if ordered else "")
 

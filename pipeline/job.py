@@ -105,8 +105,10 @@ def run(request: Request, *, watcher: Watcher = NOBODY, now: Callable[[], dateti
         write_record(request.output, record)
         stop = StopSignal(places.coordination)
         watcher.started(record, request.output, request.config)
-        watch = _watch(request, record, folder, stop, watcher, now())
         spent_before = state.spent()
+        max_calls = job.recognition.max_calls
+        budget_left = None if max_calls is None else max_calls - spent_before
+        watch = _watch(request, record, folder, stop, watcher, now(), budget_left)
         with stopping_on_signals(stop):
             with watch:
                 counts = _run_graph(job, options, stop)
@@ -167,6 +169,7 @@ def _watch(
     stop: StopSignal,
     watcher: Watcher,
     begun_at: datetime,
+    budget_left: int | None,
 ) -> Watch:
     """Watches the run for those who want to know, and for its record."""
 
@@ -174,9 +177,8 @@ def _watch(
         write_record(request.output, replace(record, timeline=timeline))
 
     config = request.config
-    course = Course(
-        begun_at.isoformat(), time.monotonic(), config.recognition.requests_per_second, load_prices()
-    )
+    rate = config.recognition.requests_per_second
+    course = Course(begun_at.isoformat(), time.monotonic(), rate, load_prices(), budget_left)
     return Watch(coordination, course, stop, watcher, save=save, save_seconds=config.output.progress_seconds)
 
 

@@ -42,7 +42,8 @@ class Progress:
         processes: how many have told something.
         calls_per_second: calls made in the last seconds.
         limited_by: what kept it from going faster in the last seconds; None for nothing.
-        seconds_left: until all is transcribed; None while that is not known.
+        seconds_left: until all is transcribed, or the budget is used up; None while that is not known.
+        stops_at_budget: whether the budget will be used up first.
     """
 
     seconds: float
@@ -54,6 +55,7 @@ class Progress:
     calls_per_second: float = 0.0
     limited_by: Limit | None = None
     seconds_left: float | None = None
+    stops_at_budget: bool = False
 
     @property
     def recordings(self) -> int:
@@ -103,13 +105,22 @@ class Course:
         origin: that moment on the clock of the readings.
         quota_per_second: calls that may be started in a second.
         prices: what they cost.
+        budget_left: calls that may be billed from the start on; None for no limit.
     """
 
-    def __init__(self, started_at: str, origin: float, quota_per_second: float, prices: PriceTable) -> None:
+    def __init__(
+        self,
+        started_at: str,
+        origin: float,
+        quota_per_second: float,
+        prices: PriceTable,
+        budget_left: int | None = None,
+    ) -> None:
         self._prices = prices
         self._recorder = TimelineRecorder(started_at)
         self._origin = origin
         self._quota_per_second = quota_per_second
+        self._budget_left = budget_left
         self._latest: dict[str, deque[MeterReading]] = {}
 
     def note(self, reading: MeterReading) -> None:
@@ -126,6 +137,14 @@ class Course:
     def progress(self, now: float) -> Progress:
         """How far it is at a moment of the clock of the readings."""
         counts = self._recorder.totals
+        left = seconds_left(
+            counts,
+            segments_per_second=self._pace(lambda each: each.segments_done, now),
+            recordings_per_second=self._pace(lambda each: each.recordings_read, now),
+            quota_per_second=self._quota_per_second,
+            calls_per_segment=self._per_segment(lambda each: each.calls, now),
+        )
+        share = self._share_within_budget(now)
         return Progress(
             seconds=now - self._origin,
             counts=counts,
@@ -135,13 +154,8 @@ class Course:
             processes=len(self._latest),
             calls_per_second=self._per_second(lambda each: each.calls_started, now, _RATE_SECONDS),
             limited_by=self._limit(now),
-            seconds_left=seconds_left(
-                counts,
-                segments_per_second=self._pace(lambda each: each.segments_done, now),
-                recordings_per_second=self._pace(lambda each: each.recordings_read, now),
-                quota_per_second=self._quota_per_second,
-                calls_per_segment=self._calls_per_segment(now),
-            ),
+            seconds_left=None if left is None else left * share,
+            stops_at_budget=left is not None and share < 1,
         )
 
     def timeline(self) -> Timeline:
@@ -153,10 +167,22 @@ class Course:
         of_late = self._per_second(of, now, _PACE_SECONDS)
         return of_late or of(self._recorder.totals) / max(now - self._origin, 1.0)
 
-    def _calls_per_segment(self, now: float) -> float | None:
+    def _per_segment(self, of: Callable[[Reading], int], now: float) -> float | None:
         """Of the last seconds: a resumed run meets what is paid for first, and pays from then on."""
         done = self._per_second(lambda each: each.segments_done, now, _RATE_SECONDS)
-        return self._per_second(lambda each: each.calls, now, _RATE_SECONDS) / done if done else None
+        return self._per_second(of, now, _RATE_SECONDS) / done if done else None
+
+    def _share_within_budget(self, now: float) -> float:
+        """How much of what is left will be done before the budget is used up, at most 1."""
+        counts = self._recorder.totals
+        if self._budget_left is None:
+            return 1.0
+        per_segment = self._per_segment(lambda each: each.billed_calls, now)
+        if per_segment is None:
+            per_segment = counts.billed_calls / counts.segments_done if counts.segments_done else 1.0
+        to_bill = _segments_left(counts) * per_segment
+        unused = max(0, self._budget_left - counts.billed_calls)
+        return unused / to_bill if to_bill > unused else 1.0
 
     def _limit(self, now: float) -> Limit | None:
         """What has at least one of its kind busy or waiting most of the time."""
@@ -203,9 +229,7 @@ def seconds_left(
     unread = counts.recordings_left
     if not counts.recordings_listed or (unread and not counts.recordings_read):
         return None
-    segments = counts.segments_cut - counts.segments_done - counts.segments_unanswered
-    if unread:
-        segments += round(unread * counts.segments_cut / counts.recordings_read)
+    segments = _segments_left(counts)
     if calls_per_segment is None:
         calls_per_segment = counts.calls / counts.segments_done if counts.segments_done else 1.0
     calls = segments * calls_per_segment
@@ -213,6 +237,15 @@ def seconds_left(
     if any(left and pace <= 0 for left, pace in paces):
         return None
     return max(left / pace if left else 0.0 for left, pace in paces)
+
+
+def _segments_left(counts: Reading) -> int:
+    """Segments that are to be answered; those of recordings that are not cut yet are estimated."""
+    segments = counts.segments_cut - counts.segments_done - counts.segments_unanswered
+    unread = counts.recordings_left
+    if unread and counts.recordings_read:
+        segments += round(unread * counts.segments_cut / counts.recordings_read)
+    return segments
 
 
 def _begin_of(reading: MeterReading) -> MeterReading:

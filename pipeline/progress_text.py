@@ -48,9 +48,11 @@ def cost_of(progress: Progress) -> str:
 
 
 def left_of(progress: Progress) -> str:
-    """How long it will take from here, and what decides it."""
+    """How long it will take from here, and what decides or ends it."""
     if progress.seconds_left is None:
         return "not known yet"
+    if progress.stops_at_budget:
+        return f"{rough_time(progress.seconds_left)}, then the budget is used up"
     why = "" if progress.limited_by is None else f" ({_WHY[progress.limited_by]})"
     return f"{rough_time(progress.seconds_left)}{why}"
 

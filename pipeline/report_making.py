@@ -14,6 +14,7 @@ from pipeline.config_errors import shown as quoted
 from pipeline.error_rates import Evaluation
 from pipeline.outcome import ExitCode
 from pipeline.plain import name_of, shown_address
+from pipeline.progress_text import codes_of
 from pipeline.report_course import laid_out, lengths_chart
 from pipeline.report_facts import Course, Fact, ListedRecording, Report, Share
 from pipeline.report_panels import HEARD_SECONDS, PanelMaker, Pick
@@ -21,7 +22,7 @@ from pipeline.report_rows import RecordingFigures, ReportRows
 from pipeline.report_runs import END_WORDS, MOST_RUNS, chosen_run, course_of, run_rows
 from pipeline.report_sound import Listener
 from pipeline.run_files import Runs, read_run
-from pipeline.standing_facts import DatasetStatus, Working
+from pipeline.standing_facts import DatasetStatus, LastRun, Working
 from transforms.addresses import audio_uri_of, locate
 from transforms.errors import UsageError
 
@@ -72,7 +73,7 @@ def make_report(
     maker = PanelMaker(listener, frozenset(run.run_id for run in runs.records if run.split))
     return Report(
         made_at=made_at,
-        headline=_headline(status),
+        headline=_headline(status) + _beyond_the_rows(status.last_run),
         status=status,
         facts=tuple(_facts(status)),
         standing=_standing(status),
@@ -169,17 +170,36 @@ def _headline(status: DatasetStatus) -> str:
     if not known:
         return "No recording has a row yet."
     whole = status.recordings.complete + status.recordings.empty
-    begin = "All" if whole == known else f"{whole:,} of"
+    last = status.last_run
+    has_ended = last is not None and last.exit_code in (ExitCode.DONE, ExitCode.SOME_FAILED)
+    begin = "All" if whole == known and has_ended else f"{whole:,} of"
     verb = "is" if known == 1 else "are"
     sentence = f"{begin} {page_text.many(known, 'recording')} {verb} transcribed"
     if status.at_work.working is Working.YES:
         return f"{sentence} so far: a run is going on."
-    last = status.last_run
     if last is None or last.exit_code is None:
         return f"{sentence}. The last run has not said that it ended."
-    if last.exit_code in (ExitCode.DONE, ExitCode.SOME_FAILED):
+    if has_ended:
         return f"{sentence}. The last run has ended."
     return f"{sentence}. The last run {END_WORDS.get(last.exit_code, 'ended')}, exit code {last.exit_code}."
+
+
+def _beyond_the_rows(last: LastRun | None) -> str:
+    """What the newest run knew of, and has written no rows for: without it a part looks like the whole."""
+    if last is None:
+        return ""
+    left = [
+        (last.files_not_started, "recording", "not started"),
+        (last.segments_not_called, "segment", "not called"),
+    ]
+    if told := [f"{page_text.many(number, thing)} {what}" for number, thing, what in left if number]:
+        return f" It left {' and '.join(told)}."
+    so_far = last.so_far
+    if so_far is None:
+        return ""
+    found = f"{page_text.many(so_far.recordings, 'recording')}{'' if so_far.is_listed else ' found so far'}"
+    failed = f"; failed: {codes_of(so_far.failures)}" if so_far.failures else ""
+    return f" By {page_text.instant(so_far.at)} it had done {so_far.recordings_done:,} of {found}{failed}."
 
 
 def _facts(status: DatasetStatus) -> Iterator[Fact]:

@@ -23,7 +23,7 @@ def stopping_on_signals(stop: StopSignal) -> Iterator[None]:
         stop.stop(
             StopReason(
                 INTERRUPTED,
-                f"{name} was received: calls in flight were waited for and nothing paid is lost. "
+                f"{name} was received: calls in flight are waited for and nothing paid is lost. "
                 "Run the same command again to continue.",
             )
         )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from enum import Enum
 
 ONLY_LISTING_TELLS = (
@@ -176,6 +177,7 @@ class SoFar:
         at: when, ISO 8601.
         recordings: found that it has to deal with; all of them once ``is_listed``.
         segments_done: answered or failed.
+        failures: of recordings and segments, by code; their rows may not be there yet.
     """
 
     at: str
@@ -185,6 +187,7 @@ class SoFar:
     segments_done: int
     calls: int
     billed_calls: int
+    failures: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +199,8 @@ class LastRun:
         replacing: it had written all its rows, and was replacing older ones.
         files: recordings found; None until it has ended.
         files_not_started: of these, left because it was stopped.
+        segments_not_called: cut, and left because it was stopped; those of recordings none of
+            whose segments was called have no row.
         transcripts: rows of it in the dataset now; likewise ``segments`` and ``failures``.
     """
 
@@ -208,6 +213,7 @@ class LastRun:
     replacing: bool
     files: int | None
     files_not_started: int | None
+    segments_not_called: int | None
     transcripts: int
     segments: int
     failures: int

@@ -87,6 +87,7 @@ def so_far_of(record: Mapping[str, Any]) -> SoFar | None:
         totals.segments_done,
         totals.calls,
         totals.billed_calls,
+        totals.failures,
     )
 
 
@@ -157,6 +158,7 @@ def last_run(
         replacing=run.is_replacing,
         files=None if run.counts is None else run.counts.files,
         files_not_started=None if run.counts is None else run.counts.files_not_started,
+        segments_not_called=None if run.counts is None else run.counts.unanswered_segments,
         transcripts=own.transcripts,
         segments=own.segments,
         failures=own.failures,

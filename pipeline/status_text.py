@@ -11,6 +11,7 @@ from rich.table import Table as Grid
 from pipeline.failure_text import show_indented, show_places
 from pipeline.page_text import many
 from pipeline.plain import plain
+from pipeline.progress_text import codes_of
 from pipeline.standing_facts import (
     AtWork,
     DatasetStatus,
@@ -73,7 +74,8 @@ def _so_far(last: LastRun) -> Iterator[str]:
     yield (
         f"  By {_time(told.at)} it had done {told.recordings_done:,} of {many(told.recordings, 'recording')}"
         f"{'' if told.is_listed else ' found so far'}, with {many(told.segments_done, 'segment')} and "
-        f"{many(told.calls, 'call')}, {told.billed_calls:,} billed."
+        f"{many(told.calls, 'call')}, {told.billed_calls:,} billed"
+        f"{f'; failed: {codes_of(told.failures)}' if told.failures else ''}."
     )
 
 
@@ -89,6 +91,8 @@ def _ended(last: LastRun) -> str:
         return f"{began}, never ended: it was killed, or broke off with exit code 1."
     word = "ended" if last.state is RunState.FINISHED else "stopped before the end"
     left = f", {many(last.files_not_started, 'recording')} not started" if last.files_not_started else ""
+    if last.segments_not_called:
+        left += f", {many(last.segments_not_called, 'segment')} not called"
     return f"{began}, {word} {_time(last.ended_at or '')} with exit code {last.exit_code}{left}."
 
 
@@ -195,6 +199,8 @@ def _next(found: DatasetStatus) -> Iterator[str]:
     for number, sentence in numbers:
         if number:
             yield f"- {sentence.format(many(number, 'recording'))}"
+    if (segments := _without_rows(found)) > 0:
+        yield f"- calls for {many(segments, 'segment')} of recordings that the last one had only read"
     yield from _retries(following)
     if found.last_run is not None and found.last_run.state is RunState.KILLED:
         yield "- finds what the killed run had not come to: how much that is, only listing the input tells"
@@ -213,6 +219,12 @@ def _retries(following: NextRun) -> Iterator[str]:
 
 def _not_started(found: DatasetStatus) -> int:
     return 0 if found.last_run is None else found.last_run.files_not_started or 0
+
+
+def _without_rows(found: DatasetStatus) -> int:
+    """Segments that the last run cut, of recordings that it made no call for: these have no row."""
+    last = found.last_run
+    return 0 if last is None else (last.segments_not_called or 0) - found.segments.never_called
 
 
 def _time(text: str) -> str:

@@ -74,10 +74,17 @@ class ServiceSettings:
     def __post_init__(self) -> None:
         recognizer_named(self.recognizer)
         if self.recognizer == "script" and self.script_path is None:
-            raise UsageError("the recognizer script needs a file of answers: set script_path")
+            raise UsageError("recognizer script needs a file of answers: give --script FILE (script_path).")
+        if self.recognizer != "script" and self.script_path is not None:
+            raise UsageError(
+                f"--script {self.script_path} (script_path) would not be read by recognizer "
+                f"{self.recognizer}: give --recognizer script as well."
+            )
         low_ms, high_ms = self.latency_ms
         if not 0.0 <= low_ms <= high_ms:
-            raise UsageError(f"latency {low_ms:g} to {high_ms:g} ms: expected 0 <= lowest <= highest")
+            raise UsageError(
+                f"--latency-ms {low_ms:g} {high_ms:g} (latency_ms): expected 0 or more, the lower one first."
+            )
         for name in ("requests_per_second", "received_calls", "port"):
             if getattr(self, name) < 0:
                 raise UsageError(f"{name} is {getattr(self, name)}; it must be 0 or more")

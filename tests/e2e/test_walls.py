@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -76,6 +77,19 @@ def test_a_budget_of_calls_is_a_wall_whatever_happens_and_a_higher_one_continues
     assert transcribe(sound, tmp_path, budget__max_calls=11 + 30, **changes).code == 0
     assert sound.stats().calls == 30 - answered
     assert_complete(tmp_path, 30)
+
+
+def test_a_budget_that_will_end_the_run_is_foreseen(serve, tmp_path):
+    some_wavs(tmp_path / "in", 8, seconds=0.2)
+    service = serve(latency_ms=(500, 500))
+    changes = {"concurrency": 1, "output__progress_seconds": 0.1}
+    assert transcribe(service, tmp_path, budget__max_calls=1, **changes).code == 4
+    given = arguments(service, tmp_path, budget__max_calls=5, **changes)
+    assert beamscribe(*given, "--json-log", tmp_path / "log").code == 4
+    told = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    left = [each["seconds_left"] for each in told if each.get("stops_at_budget")]
+    assert left
+    assert max(left) < 4  # 4 calls are left for 7 segments
 
 
 def test_a_budget_of_money_is_a_wall_too_and_the_lower_of_both_counts(serve, tmp_path):

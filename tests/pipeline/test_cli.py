@@ -120,7 +120,11 @@ def test_a_full_disk_under_what_is_printed_ends_in_a_sentence():
         (["run", "--manifest", "setup.pyy", "--output", "o"], "Did you mean {root}/setup.py?"),
         (["run", "a.wav", "b.wav", "--output", "o"], "a.wav and 1 more: no option stands before it"),
         (["serve", "--recognizer", "sfinx"], "Did you mean sphinx?"),
-        (["serve", "--port", "99999"], "port is 99999; it must be 65535 or less"),
+        (["serve", "--port", "99999"], "less than or equal to 65535"),
+        (["serve", "--recognizer", "script"], "give --script FILE"),
+        (["serve", "--script", "answers.jsonl"], "give --recognizer script as well"),
+        (["serve", "--latency-ms", "5", "1"], "--latency-ms 5 1 (latency_ms): expected 0 or more, the lower"),
+        (["plan", "--input", "tests", "--seed", "1"], "--seed 1 decides nothing"),
         (["serve", "--fault", "resett=0.1"], "Did you mean reset?"),
     ],
 )

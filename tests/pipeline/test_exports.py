@@ -205,6 +205,15 @@ def test_what_a_killed_run_left_is_exported_and_named(tmp_path):
     assert line["text"] == "one again two again three"
 
 
+def test_a_text_with_a_hole_says_that_its_end_may_be_missing_too(tmp_path):
+    first, _, third = said("/a", "one", "two", "three")
+    write(tmp_path, FIRST, [first, third])
+    exported(tmp_path, "txt")
+    *_, hole, last, note = text_of(tmp_path, "/a").split("\n\n")
+    assert (hole.startswith("[not transcribed: "), last) == (True, "three")
+    assert note.startswith("[unfinished: no transcript yet")
+
+
 def test_webvtt_says_in_notes_that_nobody_is_shown_what_is_missing(tmp_path):
     write(tmp_path, FIRST, [*said("/part", "begin"), partial("/part", 2), *whole("/all", "text")])
     exported(tmp_path, "vtt")

@@ -74,6 +74,41 @@ def test_what_is_left_is_known_of_recordings_that_take_longer_than_a_minute_each
     assert followed.progress(ORIGIN + 170).seconds_left == 3 * 170
 
 
+def a_run_with_budget(budget_left: int | None, *, billed_at: int = 0) -> Course:
+    """10 of 100 recordings a minute, a segment each; those up to `billed_at` were paid for before."""
+    followed = Course(STARTED, ORIGIN, 25.0, load_prices(), budget_left)
+    for second in range(0, 61, 6):
+        read = second // 6
+        billed = max(0, read - billed_at)
+        followed.note(
+            reading("a", second, recordings_found=100, recordings_listed=1, recordings_read=read,
+                    segments_cut=read, segments_recognized=read, calls=billed, billed_calls=billed)
+        )  # fmt: skip
+    return followed
+
+
+def test_a_run_that_its_budget_will_stop_does_not_promise_to_finish():
+    progress = a_run_with_budget(40).progress(ORIGIN + 60)
+    assert progress.stops_at_budget
+    assert progress.seconds_left == pytest.approx(180)  # 30 calls are left of the budget, 10 a minute
+
+
+def test_a_budget_that_is_enough_changes_nothing():
+    for enough in (None, 100, 1000):
+        progress = a_run_with_budget(enough).progress(ORIGIN + 60)
+        assert (progress.stops_at_budget, progress.seconds_left) == (False, pytest.approx(540))
+
+
+def test_what_needs_no_call_does_not_use_up_the_budget():
+    progress = a_run_with_budget(5, billed_at=10).progress(ORIGIN + 60)
+    assert (progress.stops_at_budget, progress.seconds_left) == (False, pytest.approx(540))
+
+
+def test_a_budget_that_was_used_up_before_leaves_no_time():
+    progress = a_run_with_budget(-3).progress(ORIGIN + 60)
+    assert (progress.stops_at_budget, progress.seconds_left) == (True, 0)
+
+
 def test_what_waits_for_the_quota_is_limited_by_it_whatever_else_goes_on():
     busy = {"quota_wait_ms": 9000, "decode_ms": 9000, "call_ms": 9000}
     for expected in (Limit.QUOTA, Limit.DECODING, Limit.ANSWERS, None):

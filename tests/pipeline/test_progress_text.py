@@ -77,3 +77,8 @@ def test_small_costs_are_told_exactly(cost, text):
 def test_what_decides_the_time_left_is_told(limit):
     left = left_of(replace(progress_at(1.0), seconds_left=100.0, limited_by=limit))
     assert left.startswith("about 2 min (")
+
+
+def test_a_budget_that_ends_the_run_first_is_told_with_the_time_until_then():
+    progress = replace(progress_at(1.0), seconds_left=100.0, limited_by=Limit.QUOTA, stops_at_budget=True)
+    assert left_of(progress) == "about 2 min, then the budget is used up"

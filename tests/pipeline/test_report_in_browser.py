@@ -99,3 +99,19 @@ def test_it_fits_reads_and_plays_without_a_network(page, chrome):
     assert start - 50 <= now <= end + 50
     assert chrome.complaints == []
     assert set(chrome.requests) == {page.as_uri()}
+
+
+def test_both_error_rates_of_every_language_can_be_seen_on_a_phone(corpus, chrome, tmp_path):  # noqa: F811
+    """In Chinese the CER is the figure, and it stands last."""
+    where = corpus.parent / "in"
+    lines = [f"{where / 'short.wav'},\u6d4b\u8bd5,zh,", f"{where / 'long.wav'},one two,en,"]
+    lines += [f"{where / 'two.wav'},a b c,en,{channel}" for channel in (0, 1)]
+    (tmp_path / "said.csv").write_text("\n".join(["audio,reference,language,channel", *lines]), "utf-8")
+    page = tmp_path / "page.html"
+    assert beamscribe("report", corpus, f"--to={page}", f"--references={tmp_path / 'said.csv'}").code == 0
+    chrome.open(page, width=390, dark=False)
+    hidden = chrome.value(
+        "(each => each.scrollWidth - each.clientWidth)(document.querySelector('#quality .scroll'))"
+    )
+    assert hidden == 0
+    assert chrome.value("document.querySelectorAll('#quality tbody tr').length") == 3

@@ -18,16 +18,19 @@ from rich.console import Console
 
 from pipeline.export_files import prepare
 from pipeline.reports import MOST_NAMED, ReportArguments, report
+from pipeline.run_record import RunCounts
 from pipeline.service.server import LocalService
 from pipeline.service.settings import TEST_SECRET_ID, TEST_SECRET_KEY, ServiceSettings
+from pipeline.timeline import Timeline
 from tests.e2e.command import beamscribe, rows, settings
 from tests.e2e.sounds import chatter, write_wav
-from tests.pipeline.test_finished import partial, transcript_of, write
+from tests.pipeline.test_finished import note, partial, transcript_of, write
 from tests.transforms.dataset_samples import RATE, failure_of, utterance_of
 from tests.transforms.test_upgrade import make_older
 from transforms.errors import UsageError
 from transforms.folders import RemoteFolder
 from transforms.parts import create_dataset
+from transforms.reading import Reading
 
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=timezone.utc)
 LOADING = ("src", "href", "data", "action", "poster", "srcset")
@@ -127,6 +130,33 @@ def test_the_page_shows_what_the_dataset_holds(corpus):
             assert row["text"] in page.text.replace("  ", " ")
     assert "Report: " in said
     assert "long.wav (the longest)" in said
+
+
+def test_what_a_killed_run_had_found_is_told_so_that_its_rows_do_not_look_like_all(tmp_path):
+    run_id = "20260101T000000Z-0a0b0c0d"
+    create_dataset(str(tmp_path))
+    write(tmp_path, run_id, [utterance_of("/in/a.wav"), transcript_of("/in/a.wav")])
+    counts = Reading(recordings_found=90, recordings_listed=1, recordings_done=3, failures={"NotAudio": 2})
+    timeline = Timeline("2026-01-01T00:00:00+00:00", 60.0, totals=counts)
+    note(tmp_path, run_id, ended_at=None, exit_code=None, counts=None, timeline=timeline)
+    page, _ = reported(tmp_path)
+    assert "1 of 1 recording is transcribed. The last run has not said that it ended." in page.text
+    assert "By 1 Jan 2026, 00:01 UTC it had done 3 of 90 recordings; failed: NotAudio 2." in page.text
+
+
+def test_recordings_that_a_stopped_run_did_not_start_are_told(tmp_path):
+    run_id = "20260101T000000Z-0a0b0c0d"
+    create_dataset(str(tmp_path))
+    write(tmp_path, run_id, [utterance_of("/in/a.wav"), transcript_of("/in/a.wav")])
+    note(
+        tmp_path,
+        run_id,
+        exit_code=4,
+        stopped="BudgetReached: ...",
+        counts=RunCounts(files_not_started=92, unanswered_segments=9),
+    )
+    page, _ = reported(tmp_path)
+    assert "exit code 4. It left 92 recordings not started and 9 segments not called." in page.text
 
 
 def test_a_recording_can_be_heard_and_is_marked_where_it_was_cut(corpus):

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from pipeline.finished import finished_recordings
+from pipeline.run_record import RunCounts
 from pipeline.standing_facts import DatasetStatus, Money, RunState, SoFar, Working
 from pipeline.standing_rows import PartVanishedError, TableReader
 from pipeline.status import StatusArguments, read_status, status
@@ -184,21 +185,31 @@ def test_a_run_that_has_not_ended_is_told_by_what_it_last_said_of_itself(output)
         90.0,
         totals=Reading(
             recordings_found=9, recordings_listed=1, recordings_skipped=2, recordings_done=3,
-            segments_recognized=4, segments_failed=1, calls=6, billed_calls=5,
+            segments_recognized=4, segments_failed=1, calls=6, billed_calls=5, failures={"NotAudio": 2},
         ),
     )  # fmt: skip
     note(output, NEW, ended_at=None, exit_code=None, counts=None, timeline=timeline)
     last = read_status(str(output)).last_run
     assert last is not None
-    assert last.so_far == SoFar("2026-01-02T00:01:30+00:00", 7, True, 3, 5, 6, 5)
+    assert last.so_far == SoFar("2026-01-02T00:01:30+00:00", 7, True, 3, 5, 6, 5, {"NotAudio": 2})
     assert (
-        "By 2026-01-02 00:01:30 UTC it had done 3 of 7 recordings, with 5 segments and 6 calls, 5 billed."
-        in shown(output)
+        "By 2026-01-02 00:01:30 UTC it had done 3 of 7 recordings, with 5 segments and 6 calls, 5 billed; "
+        "failed: NotAudio 2." in shown(output)
     )
     note(output, NEW, timeline=timeline)
     ended = read_status(str(output)).last_run
     assert ended is not None
     assert ended.so_far is None
+
+
+def test_recordings_that_a_stopped_run_had_only_read_are_not_forgotten(output):
+    """They have no row: without this the recordings with rows and those not started are fewer than all."""
+    before = read_status(str(output)).segments.never_called
+    counts = RunCounts(files=67, files_not_started=43, unanswered_segments=before + 9)
+    note(output, NEW, exit_code=4, stopped="Interrupted: ...", counts=counts)
+    text = shown(output)
+    assert f"43 recordings not started, {before + 9} segments not called." in text
+    assert "- calls for 9 segments of recordings that the last one had only read" in text
 
 
 def test_one_of_a_kind_is_told_as_one(tmp_path):
