@@ -37,6 +37,10 @@ class BlockFile(io.FileIO):
         self._see_to(self._size if size is None or size < 0 else size)
         return super().read(size)
 
+    def readall(self) -> bytes:
+        """All bytes that are left."""
+        return self.read()
+
     def readinto(self, buffer: WriteableBuffer, /) -> int:
         """Fill the buffer as far as there are bytes, and say how many there were."""
         self._see_to(memoryview(buffer).nbytes)

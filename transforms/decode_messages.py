@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from operator import index
 from typing import Any
 
 from transforms.chapter_work import ChapterHeard, ListenTask, SoundTaken, TakeTask
@@ -145,7 +146,8 @@ def answer_from_bytes(message: bytes, holds: Sequence[Hold]) -> Answer:
     if kind == "progress":
         return Progress(*fields)
     if kind == "wanted":
-        return Wanted(*fields)
+        (block,) = fields
+        return Wanted(index(block))
     if kind == "recording":
         return _error(*fields)
     if kind == "system":

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import errno
+import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +15,7 @@ from transforms.cut_source import ChannelCut, CutTask, SourceCut
 from transforms.cuts import CutPolicy
 from transforms.decode_messages import (
     Progress,
+    Wanted,
     answer_from_bytes,
     answer_to_bytes,
     holds_of,
@@ -119,3 +122,10 @@ def test_errors_of_the_system_keep_their_number():
 
 def test_progress_arrives():
     assert answer_from_bytes(answer_to_bytes(Progress(1.5)), []) == Progress(1.5)
+
+
+def test_a_block_that_is_wanted_arrives_if_it_is_a_number():
+    assert answer_from_bytes(answer_to_bytes(Wanted(7)), []) == Wanted(7)
+    for block in ("a" * 99, 0.5, None):
+        with pytest.raises(TypeError):
+            answer_from_bytes(json.dumps(["wanted", block]).encode(), [])
