@@ -68,11 +68,11 @@ class ObjectFile(BlockFile):
             ConnectionError: it has no such block, or has it already.
             OSError: the temporary file cannot be written.
         """
-        offset = number * self._block_bytes
+        offset = number * self.block_bytes
         if not 0 <= offset < self._size or number in self._there:
             # Who asks without end would be at work without end, and the store has its price.
             raise ConnectionError(f"{self._uri} has no block {number} to be brought")
-        length = min(self._block_bytes, self._size - offset)
+        length = min(self.block_bytes, self._size - offset)
         with object_errors():
             data = self._objects.read("", offset, length)
         if len(data) != length:

@@ -56,7 +56,7 @@ cuts = st.builds(
 def test_a_task_arrives_as_it_was(name, kind, channel, max_hours):
     policy = CutPolicy.for_rate(8000, max_samples=400_000, squeeze_seconds=0.5, skip_silence=False)
     task = CutTask(name, 8000, ChannelChoice(kind, channel), policy, "energy", max_hours)
-    assert task_from_bytes(task_to_bytes(task)) == (task, False)
+    assert task_from_bytes(task_to_bytes(task)) == (task, None)
 
 
 outlines = st.builds(
@@ -72,13 +72,14 @@ long_ones = st.builds(Chapters, outlines, st.sampled_from([8000, 16000]), st.int
 @given(st.text(), long_ones, st.integers(0, 99))
 def test_a_chapter_to_listen_to_arrives_as_it_was(name, chapters, number):
     task = ListenTask(name, chapters, number, ChannelChoice.only(3), "silero")
-    assert task_from_bytes(task_to_bytes(task)) == (task, False)
+    assert task_from_bytes(task_to_bytes(task)) == (task, None)
+    assert task_from_bytes(task_to_bytes(task, 4096)) == (task, 4096)
 
 
 @given(st.text(), long_ones, st.lists(planned, min_size=1, max_size=4).map(tuple))
 def test_a_chapter_to_take_arrives_as_it_was(name, chapters, segments):
     task = TakeTask(name, chapters, 7, ChannelChoice.split(), ((0, segments), (2, segments[:1])))
-    assert task_from_bytes(task_to_bytes(task)) == (task, False)
+    assert task_from_bytes(task_to_bytes(task)) == (task, None)
 
 
 @given(st.integers(0, 99), st.binary(max_size=32), st.binary(max_size=32), st.binary(max_size=99))

@@ -175,6 +175,22 @@ def test_an_object_that_changed_since_its_header_was_read_is_a_failure(long, cut
     assert isinstance(cut.check(long), Checked)
 
 
+@pytest.mark.parametrize("block_bytes", [1 << 18, 100_003])
+def test_blocks_of_any_size_and_a_store_that_fails_now_and_then_change_nothing(
+    s3, long, cutters, monkeypatch, block_bytes
+):
+    cut, stop = cutters(isolated=True)
+    # To a process of its own, where chapters have their usual length, the first is all.
+    heard = cut.listen(long, 0)
+    assert isinstance(heard, ChapterHeard)
+    monkeypatch.setattr("transforms.source.BLOCK_BYTES", block_bytes)
+    with fault_proxy(s3.url) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        assert cut.listen(long, 0) == heard
+        assert len(proxy.requests) > 10
+    assert stop.reason() is None
+
+
 def test_a_header_takes_two_requests(s3, long, settings, monkeypatch):
     with fault_proxy(s3.url, every=0) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
