@@ -21,6 +21,9 @@ class BlockFile(io.FileIO):
         descriptor: of a file of the whole size; closed with this one.
         bring: puts the block of a number into the file; None for a file that is whole.
         block_bytes: size of a block; the last may be smaller.
+
+    Attributes:
+        block_bytes: the same.
     """
 
     def __init__(
@@ -28,7 +31,7 @@ class BlockFile(io.FileIO):
     ) -> None:
         super().__init__(descriptor)
         self._bring = bring
-        self._block_bytes = block_bytes
+        self.block_bytes = block_bytes
         self._size = os.fstat(descriptor).st_size
         self._there: set[int] = set()
 
@@ -36,6 +39,10 @@ class BlockFile(io.FileIO):
         """Up to ``size`` bytes, or all that are left."""
         self._see_to(self._size if size is None or size < 0 else size)
         return super().read(size)
+
+    def readall(self) -> bytes:
+        """All bytes that are left."""
+        return self.read()
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
         """Fill the buffer as far as there are bytes, and say how many there were."""
@@ -47,7 +54,7 @@ class BlockFile(io.FileIO):
         end = min(first + size, self._size)
         if self._bring is None or first >= end:
             return
-        for number in range(first // self._block_bytes, -(-end // self._block_bytes)):
+        for number in range(first // self.block_bytes, -(-end // self.block_bytes)):
             if number not in self._there:
                 self._bring(number)
                 self._there.add(number)

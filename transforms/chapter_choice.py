@@ -14,7 +14,7 @@ from transforms.errors import RecordingError
 from transforms.outline import outline_of
 from transforms.records import Mark, Recording
 from transforms.resampling import resampling_period
-from transforms.source import can_be_parted, looked_at, open_parted
+from transforms.source import can_be_parted, open_parted, opened_as
 
 # Flac of speech at 8 kHz takes several times as much; smaller files need not be opened.
 _LEAST_FLAC_BYTES_A_SECOND = 1000
@@ -88,8 +88,7 @@ def long_recording_of(
 def _long_recording(
     source: BinaryIO, recording: Recording, settings: CutSettings, engine: str, above_seconds: float
 ) -> LongRecording | None:
-    with looked_at(source) as state_now:
-        state = state_now()
+    state = opened_as(source)
     outline = outline_of(source)
     if outline is None or not outline.seconds > above_seconds:
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from transforms import codes
 from transforms.chapters import Border, Chapters, Stretch
+from transforms.checksum import read_error
 from transforms.chosen import ChannelChoice, Chosen, chosen_of
 from transforms.decode_base import Decoder, ShieldedStream, UndecodableError
 from transforms.decode_sndfile import SndfileDecoder
@@ -99,9 +101,17 @@ class StretchSound:
         """Decode, mix or split, resample.
 
         Raises:
-            RecordingError: of stage decode: not as the header says; or what reading the
-                stream raised.
+            RecordingError: of stage decode: not as the header says; of stage read: it cannot be read.
+            OSError: there is no room for what is read.
         """
+        try:
+            yield from self._blocks()
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):  # no reading of a file says so
+                raise
+            raise read_error(self._name, error) from error
+
+    def _blocks(self) -> Iterator[StretchBlock]:
         try:
             first_frame = self._stretch.first_frame
             decoder = SndfileDecoder(

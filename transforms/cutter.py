@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO, Final, TypeVar
 
 from transforms.addresses import is_http
 from transforms.answer_record import AnswerRecord
@@ -35,6 +35,9 @@ from transforms.source import open_parted, unchanged
 from transforms.stopping import OUTPUT_FAILED, StopReason, StopSignal
 
 Result = TypeVar("Result")
+
+_CHECKED_BYTES: Final = 4 << 20
+"""Between looks whether the run was stopped: gigabytes from a store take minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,11 @@ class RecordingCutter:
         def work() -> Checked:
             with self._opened(long) as source:
                 raw = source.in_order() if isinstance(source, ObjectFile) else source
-                return ChecksumReader(raw, long.recording.audio_uri).finish()
+                with ChecksumReader(raw, long.recording.audio_uri) as reader:
+                    while reader.read(_CHECKED_BYTES):
+                        if self._stop.reason() is not None:
+                            raise InterruptedError
+                    return reader.finish()
 
         return self._buried(long.recording, work)
 

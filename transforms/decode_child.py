@@ -116,7 +116,8 @@ class DecodeChild:
         """
         self._heard = b""
         self._wire.limit(stall_seconds)
-        self._wire.send(task_to_bytes(task, in_blocks=isinstance(source, ObjectFile)), [source.fileno()])
+        block_bytes = source.block_bytes if isinstance(source, ObjectFile) else None
+        self._wire.send(task_to_bytes(task, block_bytes), [source.fileno()])
         until = clock() + stall_seconds
         with selectors.PollSelector() as selector:
             selector.register(self._wire, selectors.EVENT_READ)

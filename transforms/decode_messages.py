@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from operator import index
 from typing import Any
 
 from transforms.chapter_work import ChapterHeard, ListenTask, SoundTaken, TakeTask
@@ -59,20 +60,20 @@ The errors are those that the work raised.
 """
 
 
-def task_to_bytes(task: Task, *, in_blocks: bool = False) -> bytes:
+def task_to_bytes(task: Task, block_bytes: int | None = None) -> bytes:
     """Write a task.
 
     Args:
         task: what to do.
-        in_blocks: whether the blocks of the file have to be asked for.
+        block_bytes: size of the blocks of the file that have to be asked for; None for a file that is whole.
     """
-    return _dump([in_blocks, *_task_fields(task)])
+    return _dump([block_bytes, *_task_fields(task)])
 
 
-def task_from_bytes(message: bytes) -> tuple[Task, bool]:
-    """Read a task, and whether the blocks of its file have to be asked for."""
-    in_blocks, kind, fields = json.loads(message)
-    return _task(kind, fields), in_blocks
+def task_from_bytes(message: bytes) -> tuple[Task, int | None]:
+    """Read a task, and the size of the blocks of its file, if they have to be asked for."""
+    block_bytes, kind, fields = json.loads(message)
+    return _task(kind, fields), block_bytes
 
 
 def _task_fields(task: Task) -> tuple[str, dict[str, Any]]:
@@ -145,7 +146,8 @@ def answer_from_bytes(message: bytes, holds: Sequence[Hold]) -> Answer:
     if kind == "progress":
         return Progress(*fields)
     if kind == "wanted":
-        return Wanted(*fields)
+        (block,) = fields
+        return Wanted(index(block))
     if kind == "recording":
         return _error(*fields)
     if kind == "system":

@@ -21,7 +21,7 @@ from functools import partial
 from typing import BinaryIO, Final, cast
 
 from transforms import codes
-from transforms.block_file import BlockFile
+from transforms.block_file import BLOCK_BYTES, BlockFile
 from transforms.chapter_work import ListenTask, listen, take
 from transforms.cut_source import CutTask, cut_source
 from transforms.decode_messages import (
@@ -90,9 +90,10 @@ def serve(wire: Wire, work: Work, clock: Callable[[], float] = time.monotonic) -
             message, files = wire.receive()
         except EOFError:
             return
-        task, in_blocks = task_from_bytes(message)
-        bring = partial(_bring, wire) if in_blocks else None
-        answer = _answer(task, _Watched(files[0], _Pulse(wire, clock), bring), work)
+        task, block_bytes = task_from_bytes(message)
+        bring = None if block_bytes is None else partial(_bring, wire)
+        source = _Watched(files[0], _Pulse(wire, clock), bring, block_bytes or BLOCK_BYTES)
+        answer = _answer(task, source, work)
         wire.send(answer_to_bytes(answer), [hold.fileno() for hold in holds_of(answer)])
 
 
@@ -150,8 +151,10 @@ def _bring(wire: Wire, block: int) -> None:
 class _Watched(BlockFile):
     """The bytes of a recording, whose reading is progress as long as it can come to an end."""
 
-    def __init__(self, descriptor: int, pulse: _Pulse, bring: Callable[[int], None] | None) -> None:
-        super().__init__(descriptor, bring)
+    def __init__(
+        self, descriptor: int, pulse: _Pulse, bring: Callable[[int], None] | None, block_bytes: int
+    ) -> None:
+        super().__init__(descriptor, bring, block_bytes)
         self.pulse = pulse
         self._left = _READINGS * os.fstat(descriptor).st_size
 

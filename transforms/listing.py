@@ -76,7 +76,8 @@ def check_sources(sources: Sources) -> None:
 
 def _every_recording(sources: Sources, on_other: Callable[[int], None]) -> Iterator[Recording]:
     with asked_for(_manifests(sources), tells_addresses=bool(sources.patterns)) as asked:
-        yield from marked(asked.recordings(local_mark))
+        # No store is asked for what lies behind the limit.
+        yield from marked(islice(asked.recordings(local_mark), sources.limit))
         for location, mark in _locations(sources, on_other):
             # What a manifest asks for, by channel or whole, is nothing new.
             if location not in asked:

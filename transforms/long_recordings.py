@@ -110,6 +110,11 @@ class TellLongOnesFn(CrewFn[Recording, tuple[Recording, LongRecording | None]]):
         self._settings = settings
         self._policy = policy
 
+    def setup(self) -> None:
+        """Open the stop signal and hire the crew."""
+        super().setup()
+        self._stop = StopSignal(self._settings.coordination)
+
     def start_bundle(self) -> None:
         """With none found."""
         self._long: list[LongRecording] = []
@@ -128,9 +133,11 @@ class TellLongOnesFn(CrewFn[Recording, tuple[Recording, LongRecording | None]]):
             yield from super().process(element, timestamp, window)
 
     def task(self, element: Recording) -> Callable[[], tuple[Recording, LongRecording | None]]:
-        """Look at its header."""
+        """Look at its header, unless that is of no use any more: a store that is away takes a minute."""
 
         def look() -> tuple[Recording, LongRecording | None]:
+            if self._are_many or self._stop.reason() is not None:
+                return element, None
             return element, long_recording_of(element, self._settings, self._policy.above_seconds)
 
         return look

@@ -29,6 +29,9 @@ class ObjectFile(BlockFile):
         uri: of the object.
         block_bytes: what is fetched at a time.
 
+    Attributes:
+        opened_as: what the store said of it first.
+
     Raises:
         RecordingError: there is no such object, or the store refuses it.
         OSError: there is no place for the temporary file.
@@ -38,9 +41,9 @@ class ObjectFile(BlockFile):
         self._uri = uri
         with object_errors():
             self._objects = Objects(uri)
-        size_bytes = self.state().size_bytes
+        self.opened_as = self.state()
         with tempfile.TemporaryFile(buffering=0) as file:
-            file.truncate(size_bytes)
+            file.truncate(self.opened_as.size_bytes)
             super().__init__(os.dup(file.fileno()), self.bring, block_bytes)
 
     def state(self) -> Mark:
@@ -58,17 +61,18 @@ class ObjectFile(BlockFile):
         return mark
 
     def bring(self, number: int) -> None:
-        """Fetch a block into the file.
+        """Fetch a block into the file, once.
 
         Raises:
             RecordingError: the store does not give it, or not whole.
-            ConnectionError: it has no such block.
+            ConnectionError: it has no such block, or has it already.
             OSError: the temporary file cannot be written.
         """
-        offset = number * self._block_bytes
-        if not 0 <= offset < self._size:
-            raise ConnectionError(f"{self._uri} has no block {number}")
-        length = min(self._block_bytes, self._size - offset)
+        offset = number * self.block_bytes
+        if not 0 <= offset < self._size or number in self._there:
+            # Who asks without end would be at work without end, and the store has its price.
+            raise ConnectionError(f"{self._uri} has no block {number} to be brought")
+        length = min(self.block_bytes, self._size - offset)
         with object_errors():
             data = self._objects.read("", offset, length)
         if len(data) != length:
@@ -83,6 +87,7 @@ class ObjectFile(BlockFile):
         while view:
             written = os.pwrite(self.fileno(), view, offset)
             view, offset = view[written:], offset + written
+        self._there.add(number)
 
     def in_order(self) -> BinaryIO:
         """The object from its first byte to its last, past the file; the caller closes it."""

@@ -6,7 +6,8 @@ every run would fetch every recording of it again, to find that it is the same.
 
 from __future__ import annotations
 
-from collections import deque
+import errno
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -21,6 +22,8 @@ from transforms.records import Mark, Recording
 # A store takes some tens of milliseconds for each.
 _ASKED_AT_ONCE = 16
 _AHEAD = 256
+# As many as are asked for at once: those of one that is away all fail together.
+_FAILURES_IN_A_ROW = 16
 
 
 def marked(
@@ -28,8 +31,9 @@ def marked(
 ) -> Iterator[Recording]:
     """The recordings, in order; those in object storage with what their store says of them.
 
-    An object that is not there keeps no mark: reading it fails, and tells why. A store that
-    fails is not asked again, so that one that is away does not hold the list up for each row.
+    An object that is not there keeps no mark: reading it fails, and tells why. A store of which
+    several in a row fail is not asked again, so that one that is away does not hold the list up for
+    each row; other stores are.
 
     Args:
         recordings: without marks, or with those that are known.
@@ -38,35 +42,48 @@ def marked(
     """
     ask = _Asking(mark_of or _Stores().mark_of)
     waiting: deque[tuple[Recording, Future[Mark | None] | None]] = deque()
-    with ThreadPoolExecutor(_ASKED_AT_ONCE, thread_name_prefix="marks") as threads:
+    threads = ThreadPoolExecutor(_ASKED_AT_ONCE, thread_name_prefix="marks")
+    try:
         for recording in recordings:
             answer = None
             if recording.mark is None and is_object_uri(recording.location):
-                answer = threads.submit(ask, uri_text(recording.location))
+                answer = threads.submit(ask, recording.location)
             waiting.append((recording, answer))
             while waiting and (waiting[0][1] is None or len(waiting) > _AHEAD):
                 yield _with_mark(*waiting.popleft())
         while waiting:
             yield _with_mark(*waiting.popleft())
+    finally:
+        threads.shutdown(cancel_futures=True)  # who wants no more does not wait for what was to come
 
 
 class _Asking:
-    """Asks until a store fails."""
+    """Asks each store until so many of its answers in a row were none."""
 
     def __init__(self, mark_of: Callable[[str], Mark | None]) -> None:
         self._mark_of = mark_of
-        self._failed = False
+        self._failed: Counter[tuple[str, str]] = Counter()
 
-    def __call__(self, uri: str) -> Mark | None:
-        if self._failed:
+    def __call__(self, location: bytes) -> Mark | None:
+        """The mark of an address; None too for one that is none, which shows when it is read."""
+        try:
+            uri = uri_text(location)
+            scheme, bucket, _ = parts_of(uri)
+        except (UsageError, ValueError):
+            return None
+        store = scheme, bucket
+        if self._failed[store] >= _FAILURES_IN_A_ROW:
             return None
         try:
-            return self._mark_of(uri)
+            mark = self._mark_of(uri)
         except PermissionError:
             return None  # of this object, perhaps
-        except (OSError, UsageError):
-            self._failed = True
+        except (OSError, UsageError) as error:
+            # A name that stores do not take says nothing of the store, and takes no time.
+            self._failed[store] += not (isinstance(error, OSError) and error.errno == errno.EINVAL)
             return None
+        self._failed[store] = 0
+        return mark
 
 
 def _with_mark(recording: Recording, answer: Future[Mark | None] | None) -> Recording:
@@ -78,13 +95,23 @@ class _Stores:
     """One client for each bucket, of all threads."""
 
     def __init__(self) -> None:
-        self._buckets: dict[tuple[str, str], Objects] = {}
+        self._buckets: dict[tuple[str, str], Objects | OSError | UsageError] = {}
         self._opening = Lock()
 
     def mark_of(self, uri: str) -> Mark | None:
         scheme, bucket, name = parts_of(uri)
         with self._opening:
-            objects = self._buckets.get((scheme, bucket))
-            if objects is None:
-                objects = self._buckets[scheme, bucket] = Objects(f"{scheme}://{bucket}")
+            if (scheme, bucket) not in self._buckets:
+                self._buckets[scheme, bucket] = _opened(f"{scheme}://{bucket}")
+            objects = self._buckets[scheme, bucket]
+        if not isinstance(objects, Objects):
+            raise objects.with_traceback(None)  # or it would grow with every row
         return objects.mark(name)
+
+
+def _opened(uri: str) -> Objects | OSError | UsageError:
+    """The client of a bucket, or why there is none: looking for credentials that are not there takes long."""
+    try:
+        return Objects(uri)
+    except (OSError, UsageError) as error:
+        return error

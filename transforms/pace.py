@@ -4,7 +4,8 @@ Calls go on a grid of slots, one every ``1 / rate`` seconds. The rate starts a
 little under the quota. A refusal takes a few percent off it, and then it grows
 back along a cubic curve (as TCP CUBIC and botocore's adaptive mode do): flat near
 the rate that was refused, steep far from it. A few refusals within a second come of one
-stall of a busy machine, after which calls arrive together; they count as one. So stray
+stall of a busy machine, after which calls arrive together; they count as one. A few are a third of
+the quota at most: where only a handful of calls go in a second, no second would have more. So stray
 refusals cost about one call, and a quota that is really smaller is found within seconds and kept.
 
 A caller that comes late for its slot may catch up, but only so far that no
@@ -31,7 +32,7 @@ class PacePolicy:
         decrease: what a refusal multiplies the rate by.
         growth: how steep the curve is, in shares of the full rate per cubed second.
         floor: the lowest rate, as a share of the full rate.
-        strays: refusals within a second of the one before that change nothing.
+        strays: refusals within a second of the one before that change nothing, at most.
     """
 
     quota_per_second: float
@@ -45,6 +46,11 @@ class PacePolicy:
     def full_rate(self) -> float:
         """Calls per second when nothing is refused."""
         return self.quota_per_second * (1.0 - self.headroom)
+
+    @property
+    def allowed_strays(self) -> int:
+        """How many refusals within a second may come of one stall."""
+        return min(self.strays, int(self.quota_per_second / 3))
 
     @property
     def catch_up_seconds(self) -> float:
@@ -105,7 +111,7 @@ def went(policy: PacePolicy, state: PaceState, now: float) -> PaceState:
 def refused(policy: PacePolicy, state: PaceState, now: float) -> PaceState:
     """The state after the service said that calls come too often."""
     is_soon = now - state.refused_at < 1.0
-    if is_soon and state.strays < policy.strays:
+    if is_soon and state.strays < policy.allowed_strays:
         return replace(state, strays=state.strays + 1)
     strays = state.strays if is_soon else 0
     return replace(state, ceiling=rate(policy, state, now), refused_at=now, strays=strays)

@@ -9,7 +9,8 @@ each process, so that a refusal slows all but those.
 A worker that wakes late for its slot (its machine is busy) goes into the same second as workers that do
 not, and one call more than the quota may meet the service there. So it moves all slots back that
 nobody has taken, by what it was later than the pace allows to catch up; what others moved them
-back since it took its slot counts for it too.
+back since it took its slot counts for it too. One that slept over several slots is one call among those
+that went on without it: it moves the others by one slot, however long it slept.
 
 While Redis cannot be reached a worker goes at its share of the quota: one part in as many as
 there were workers when it was last heard of. Shares add up to the quota, never more. A worker that
@@ -41,6 +42,8 @@ _GONE_SECONDS: Final = 600.0
 # Redis's clock is the wall clock of its host. No slot is so far ahead unless that was set back.
 _FURTHEST_SECONDS: Final = 600.0
 _MOVED: Final = struct.Struct("<d")
+# Machines that are busy are late by a slot or two each time, and then all are. What is later was asleep.
+_SLEPT_SLOTS: Final = 3
 
 _log = logging.getLogger(__name__)
 
@@ -51,7 +54,8 @@ class _Grid:
 
     Attributes:
         state: of the pace.
-        moved_seconds: by how much the slots were moved back since the beginning, all in all.
+        moved_seconds: by how much the slots were moved back since the beginning, all in all, for
+            those that were late by a little.
     """
 
     state: PaceState
@@ -175,9 +179,14 @@ class RedisLimiter:
             return
 
         def moved(grid: _Grid, now: float) -> _Grid:
-            by = max(0.0, late_seconds - (grid.moved_seconds - moved_seconds))
-            next_at = max(grid.state.next_at, now) + by
-            return _Grid(replace(grid.state, next_at=next_at), grid.moved_seconds + by)
+            next_at = max(grid.state.next_at, now)
+            slot_seconds = 1.0 / pace.rate(self._policy, grid.state, now)
+            if late_seconds > _SLEPT_SLOTS * slot_seconds:
+                return replace(grid, state=replace(grid.state, next_at=next_at + slot_seconds))
+            # Less than 0 where Redis has forgotten it meanwhile.
+            by_others = max(0.0, grid.moved_seconds - moved_seconds)
+            by = max(0.0, late_seconds - by_others)
+            return _Grid(replace(grid.state, next_at=next_at + by), grid.moved_seconds + by)
 
         try:
             self._change(moved)

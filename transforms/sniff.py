@@ -122,7 +122,7 @@ def read_wav_layout(stream: Readable) -> WavLayout | None:
     """
     file_bytes = stream.seek(0, 2)
     fmt = b""
-    for name, position, size in _wav_chunks(stream):
+    for name, position, size in _wav_chunks(stream, file_bytes):
         if name == b"fmt ":
             stream.seek(position)
             fmt = stream.read(min(size, 40))
@@ -143,7 +143,7 @@ def read_wav_layout(stream: Readable) -> WavLayout | None:
     return None
 
 
-def _wav_chunks(stream: Readable) -> Iterator[tuple[bytes, int, int]]:
+def _wav_chunks(stream: Readable, file_bytes: int) -> Iterator[tuple[bytes, int, int]]:
     """Name, start and size of the content of each chunk (RF64: EBU Tech 3306)."""
     stream.seek(0)
     head = stream.read(40)
@@ -153,10 +153,10 @@ def _wav_chunks(stream: Readable) -> Iterator[tuple[bytes, int, int]]:
     position, header, step = (40, 24, 8) if is_w64 else (12, 8, 2)
     large_size = 0
     for _ in range(_MAX_CHUNKS):
+        if position + header > file_bytes:  # perhaps by more than a file can be sought to
+            return
         stream.seek(position)
         chunk = stream.read(24)
-        if len(chunk) < header:
-            return
         name, size = chunk[:4], int.from_bytes(chunk[4:8], "little")
         if is_w64:
             size = max(0, int.from_bytes(chunk[16:24], "little") - header)

@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import BinaryIO, cast
 
 from transforms.addresses import audio_uri_of, format_crc32c, is_uri, uri_text
@@ -99,24 +100,25 @@ def open_parted(recording: Recording, *, only_header: bool = False) -> Iterator[
         yield cast(BinaryIO, blocks)
 
 
-@contextmanager
-def looked_at(source: BinaryIO) -> Iterator[Callable[[], Mark]]:
-    """What tells by which a change of what was opened shows, also when it is closed inside.
+def opened_as(source: BinaryIO) -> Mark:
+    """By which a change of what was opened shows: of an object as it was then, of a file as it is now."""
+    return source.opened_as if isinstance(source, ObjectFile) else _state_of(source.fileno())
 
-    Raises:
-        RecordingError: of an object: it is gone, or its store does not say.
-    """
+
+def _state_of(descriptor: int) -> Mark:
+    found = os.fstat(descriptor)
+    return Mark(found.st_size, str(found.st_mtime_ns))
+
+
+@contextmanager
+def _looked_at(source: BinaryIO) -> Iterator[Callable[[], Mark]]:
+    """What tells the state of what was opened, also when it is closed inside."""
     if isinstance(source, ObjectFile):
         yield source.state
         return
     descriptor = os.dup(source.fileno())
-
-    def state() -> Mark:
-        found = os.fstat(descriptor)
-        return Mark(found.st_size, str(found.st_mtime_ns))
-
     try:
-        yield state
+        yield partial(_state_of, descriptor)
     finally:
         os.close(descriptor)
 
@@ -131,10 +133,10 @@ def unchanged(source: BinaryIO, recording: Recording, known: Mark | None = None)
         known: how it was when something else was read of it.
 
     Raises:
-        RecordingError: it has changed.
+        RecordingError: it has changed; or it is an object, and is gone or its store does not say.
     """
-    with looked_at(source) as state:
-        before = known or state()
+    before = known or opened_as(source)
+    with _looked_at(source) as state:
         yield
         after = state()
     if before != after:

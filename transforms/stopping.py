@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -86,6 +88,7 @@ class StopSignal:
         self._spare = folder / "stop.spare"
         self._alive = folder / "alive"
         self._watched: FileLock | None = None
+        self._opening = threading.Lock()
         self._here: StopReason | None = None
         self._clock = clock
         self._sleep = sleep
@@ -147,10 +150,13 @@ class StopSignal:
         return alive
 
     def _launcher_is_gone(self) -> bool:
-        if self._watched is None:
-            if not self._alive.exists():
-                return False
-            self._watched = FileLock(self._alive)
+        with self._opening:  # on the first of many threads
+            if self._watched is None:
+                if not self._alive.exists():
+                    return False
+                self._watched = FileLock(self._alive)
+                # Who has a signal for each bundle just forgets it.
+                self._unwatched = weakref.finalize(self, self._watched.close)
         if not self._watched.try_to_hold():
             return False
         self._watched.let_go()
@@ -166,5 +172,5 @@ class StopSignal:
         """Forget what this process knows of it; the folder may be used again."""
         _reasons.pop(self._path, None)
         if self._watched is not None:
-            self._watched.close()
+            self._unwatched()
             self._watched = None

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import errno
+import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +15,7 @@ from transforms.cut_source import ChannelCut, CutTask, SourceCut
 from transforms.cuts import CutPolicy
 from transforms.decode_messages import (
     Progress,
+    Wanted,
     answer_from_bytes,
     answer_to_bytes,
     holds_of,
@@ -53,7 +56,7 @@ cuts = st.builds(
 def test_a_task_arrives_as_it_was(name, kind, channel, max_hours):
     policy = CutPolicy.for_rate(8000, max_samples=400_000, squeeze_seconds=0.5, skip_silence=False)
     task = CutTask(name, 8000, ChannelChoice(kind, channel), policy, "energy", max_hours)
-    assert task_from_bytes(task_to_bytes(task)) == (task, False)
+    assert task_from_bytes(task_to_bytes(task)) == (task, None)
 
 
 outlines = st.builds(
@@ -69,13 +72,14 @@ long_ones = st.builds(Chapters, outlines, st.sampled_from([8000, 16000]), st.int
 @given(st.text(), long_ones, st.integers(0, 99))
 def test_a_chapter_to_listen_to_arrives_as_it_was(name, chapters, number):
     task = ListenTask(name, chapters, number, ChannelChoice.only(3), "silero")
-    assert task_from_bytes(task_to_bytes(task)) == (task, False)
+    assert task_from_bytes(task_to_bytes(task)) == (task, None)
+    assert task_from_bytes(task_to_bytes(task, 4096)) == (task, 4096)
 
 
 @given(st.text(), long_ones, st.lists(planned, min_size=1, max_size=4).map(tuple))
 def test_a_chapter_to_take_arrives_as_it_was(name, chapters, segments):
     task = TakeTask(name, chapters, 7, ChannelChoice.split(), ((0, segments), (2, segments[:1])))
-    assert task_from_bytes(task_to_bytes(task)) == (task, False)
+    assert task_from_bytes(task_to_bytes(task)) == (task, None)
 
 
 @given(st.integers(0, 99), st.binary(max_size=32), st.binary(max_size=32), st.binary(max_size=99))
@@ -119,3 +123,10 @@ def test_errors_of_the_system_keep_their_number():
 
 def test_progress_arrives():
     assert answer_from_bytes(answer_to_bytes(Progress(1.5)), []) == Progress(1.5)
+
+
+def test_a_block_that_is_wanted_arrives_if_it_is_a_number():
+    assert answer_from_bytes(answer_to_bytes(Wanted(7)), []) == Wanted(7)
+    for block in ("a" * 99, 0.5, None):
+        with pytest.raises(TypeError):
+            answer_from_bytes(json.dumps(["wanted", block]).encode(), [])

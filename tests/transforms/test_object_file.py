@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import os
 from collections import Counter
 
@@ -42,8 +43,14 @@ def test_other_processes_see_what_was_brought_by_the_descriptor(stored):
         file.bring(1)
         there = os.pread(file.fileno(), HEADER_BLOCK_BYTES, HEADER_BLOCK_BYTES)
         assert there == CONTENT[HEADER_BLOCK_BYTES : 2 * HEADER_BLOCK_BYTES]
-        with pytest.raises(ConnectionError, match="no block 9999"):
-            file.bring(9999)
+        for number in (9999, -1, 1):  # the last was brought before
+            with pytest.raises(ConnectionError, match=f"no block {number} to be brought"):
+                file.bring(number)
+
+
+def test_what_is_read_at_once_to_the_end_is_fetched_too(stored):
+    with ObjectFile(URI) as file:
+        assert io.BufferedReader(file).read() == CONTENT
 
 
 def test_the_checksum_is_that_of_the_whole_object_and_fills_no_file(stored, tmp_path):

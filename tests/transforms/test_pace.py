@@ -68,6 +68,13 @@ def test_a_smaller_quota_is_found_within_seconds(share):
     assert sum(refused[30:]) <= 0.1 * 25.0 * share * 30
 
 
+@given(quota=st.integers(2, 60), share=st.floats(0.3, 0.9))
+def test_a_smaller_quota_is_found_within_seconds_where_few_calls_go_in_a_second_too(quota, share):
+    true_quota = max(1, int(quota * share))
+    refused = refusals_by_second(PacePolicy(quota), true_quota, 60)
+    assert sum(refused[30:]) <= max(30, 0.1 * true_quota * 30)
+
+
 def test_nothing_is_refused_at_the_configured_quota():
     assert sum(refusals_by_second(PacePolicy(25.0), 25.0, 60)) == 0
 
@@ -96,7 +103,7 @@ def test_refusals_of_one_stall_cost_as_much_as_one():
     state = pace.begin(policy, 0.0)
     one = pace.refused(policy, state, 10.0)
     several = one
-    for number in range(policy.strays):
+    for number in range(policy.allowed_strays):
         several = pace.refused(policy, several, 10.0 + number * 0.1)
     assert pace.rate(policy, several, 11.0) == pace.rate(policy, one, 11.0)
     assert pace.rate(policy, pace.refused(policy, several, 10.9), 11.0) < pace.rate(policy, one, 11.0)

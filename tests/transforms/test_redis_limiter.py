@@ -79,6 +79,29 @@ def test_what_others_made_room_for_is_not_made_room_for_again(server):
     assert other.limiter.acquire() == pytest.approx(3.0 + 0.6, abs=0.1)
 
 
+def test_one_that_slept_for_long_holds_the_others_up_by_one_slot(server):
+    policy = PacePolicy(quota_per_second=1.25, headroom=0.2)
+    sleeper, other = Sleeper(server, policy=policy), Worker(server, policy=policy)
+    sleeper.limiter.acquire()
+    sleeper.late_seconds = 300.0
+    sleeper.limiter.acquire()
+    # Its slot was one second ahead, and the next was to be two.
+    assert other.limiter.acquire() == pytest.approx(2.0 + 1.0, abs=0.1)
+
+
+def test_one_that_is_late_when_redis_has_lost_all_moves_back_no_more_than_it_is_late(server):
+    policy = PacePolicy(quota_per_second=1.25, headroom=0.2)
+    late, other = (Sleeper(server, policy=policy) for _ in range(2))
+    late.limiter._make_room(0.5, 0.0)
+    for _ in range(100):  # as over many hours
+        late.limiter._make_room(2.0, late.limiter._next_slot().moved_seconds)
+    slot = late.limiter._next_slot()
+    assert slot.moved_seconds > 200
+    server.client().flushall()
+    late.limiter._make_room(0.6, slot.moved_seconds)
+    assert other.limiter.acquire() == pytest.approx(0.6, abs=0.1)
+
+
 def test_a_refusal_slows_every_worker(server):
     # The pace recovers within seconds, so here a slot has to be one.
     policy = PacePolicy(quota_per_second=1)

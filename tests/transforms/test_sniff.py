@@ -92,3 +92,13 @@ def test_the_channel_mask_tells_the_subwoofer(mask, channels, expected):
 )
 def test_other_files_have_no_layout(data):
     assert layout_of(data) is None
+
+
+@pytest.mark.parametrize("size", [2**64 - 1, 2**63 - 1, 2**62])
+def test_a_chunk_that_claims_more_than_a_file_can_have_is_no_end_of_the_run(size, tmp_path):
+    magic = bytes.fromhex("726966662e91cf11a5d628db04c10000").ljust(40, b"\0")
+    (tmp_path / "a.w64").write_bytes(
+        magic + b"junk".ljust(16, b"\0") + size.to_bytes(8, "little") + b"\0" * 99
+    )
+    with (tmp_path / "a.w64").open("rb", buffering=0) as file:  # io.BytesIO takes any position
+        assert read_wav_layout(file) is None

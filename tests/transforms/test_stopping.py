@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from transforms.stopping import StopReason, StopSignal
 
@@ -102,3 +106,22 @@ def test_the_launcher_itself_is_not_gone_while_it_lives(tmp_path):
     held = StopSignal(tmp_path).watch_over()
     assert StopSignal(tmp_path).reason() is None
     held.close()
+
+
+def test_signals_of_many_threads_and_bundles_leave_no_open_file(tmp_path):
+    held = StopSignal(tmp_path).watch_over()
+    before = open_files()
+    for _ in range(10):
+        stop, gate = StopSignal(tmp_path), threading.Barrier(8)
+        with ThreadPoolExecutor(8) as threads:
+            for _ in range(8):
+                threads.submit(lambda stop, gate: (gate.wait(30), stop.reason()), stop, gate)
+        assert open_files() == before + 1
+        del stop
+    assert open_files() == before
+    held.close()
+
+
+def open_files() -> int:
+    gc.collect()
+    return sum(1 for _ in Path("/dev/fd").iterdir())
