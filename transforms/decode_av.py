@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transforms import codes
+from transforms.av_complaints import Complaints
 from transforms.decode_base import (
     ShieldedStream,
     UndecodableError,
@@ -43,6 +44,8 @@ _TOLERANCE_SECONDS = {
     "tta": 0.0,
     "ape": 0.0,
 }
+# Whose packets have checksums that FFmpeg compares only when asked, and that programs write right.
+_CHECKED = ("wavpack", "tta")
 _DURATION = re.compile(r"([0-9]{1,6}):([0-9]{1,2}):([0-9]{1,2}(?:\.[0-9]{1,9})?)")
 _SCALES = {
     "u8": 1 / 128,
@@ -127,9 +130,12 @@ class AvDecoder:
         self._container = container
         self._audio = container.streams.audio[0]
         self._audio.codec_context.thread_count = 1
+        if self._audio.codec_context.name in _CHECKED:
+            self._audio.codec_context.options = {"err_detect": "crccheck"}
         self.structure = _structure_of(container)
         self._damaged_packets = 0
         self._broken: str | None = None
+        self._complaints = Complaints((container.format.name, self._audio.codec_context.name))
         self.damage: str | None = None
         self._frames = self._decode()
         # Only a decoded frame tells the true rate and channels: those of the container are
@@ -175,15 +181,20 @@ class AvDecoder:
         is_bare = self._audio.codec_context.name.startswith("pcm_")
         # Frames of flac carry their numbers; those with a wrong checksum come out without.
         is_numbered = self._container.format.name == "flac"
+        packets = self._container.demux(self._audio)
         try:
-            for packet in self._container.demux(self._audio):
-                # The file ends in a corrupt one, or its checksum is wrong; it may be heard yet.
-                # Bare samples may end anywhere.
-                damaged = packet.is_corrupt and not is_bare
-                try:
-                    decoded = packet.decode()
-                except av.FFmpegError:
-                    decoded, damaged = [], True
+            while True:
+                with self._complaints.heard():
+                    packet = next(packets, None)
+                    if packet is None:
+                        return
+                    # The file ends in a corrupt one, or its checksum is wrong; it may be heard yet.
+                    # Bare samples may end anywhere.
+                    damaged = packet.is_corrupt and not is_bare
+                    try:
+                        decoded = packet.decode()
+                    except av.FFmpegError:
+                        decoded, damaged = [], True
                 if damaged:
                     self._damaged_packets += 1
                 for frame in decoded:
@@ -240,6 +251,8 @@ class AvDecoder:
             found.append(f"{self._damaged_packets} packets are broken")
         if self._broken is not None:
             found.append(f"the container broke off: {self._broken}")
+        if self._complaints.first is not None:
+            found.append(f"FFmpeg reported an error: {self._complaints.first}")
         seconds = self._claimed_seconds()
         tolerance = _TOLERANCE_SECONDS.get(self._container.format.name)
         if frames and tolerance is not None and seconds:

@@ -345,6 +345,37 @@ def test_half_a_file_is_damage_and_what_is_there_is_kept(container):
     assert decoder.damage
 
 
+def zeroed(data):
+    """The same with a stretch of zeros in its middle."""
+    middle = len(data) // 2
+    return data[:middle] + bytes(1000) + data[middle + 1000 :]
+
+
+@pytest.mark.parametrize(
+    ("container", "encoder", "says"),
+    [
+        ("matroska", "aac", "FFmpeg reported an error: "),
+        ("webm", "libopus", "FFmpeg reported an error: "),
+        ("tta", "tta", "FFmpeg reported an error: CRC error"),
+        ("wv", "wavpack", "FFmpeg reported an error: CRC error"),
+    ],
+)
+def test_damage_that_ffmpeg_bridges_over_is_told(container, encoder, says, capfd):
+    noise = np.random.default_rng(1).standard_normal(5 * RATE).astype(np.float32) * 0.1
+    whole = av_file(noise, RATE, container, encoder)
+    assert decode(whole)[0].damage is None
+    assert says in decode(zeroed(whole))[0].damage
+    assert decode(whole)[0].damage is None  # what was said of the one before is not said of it
+    assert capfd.readouterr().err == ""
+
+
+def test_two_webm_files_joined_are_whole():
+    data = av_file(SOUND, 48000, "webm", "libopus", options={"live": "1"})
+    decoder, samples = decode(data + data)
+    assert decoder.damage is None
+    assert len(samples) > 1.9 * len(SOUND)
+
+
 def test_a_broken_place_in_a_flac_costs_only_itself():
     noise = np.random.default_rng(1).standard_normal(30 * RATE).astype(np.float32) * 0.1
     decoder, samples = decode(flip(sound_file(noise, RATE, "FLAC"), 1))
