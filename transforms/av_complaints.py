@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import av.logging
@@ -22,37 +22,35 @@ _DAMAGE: Final = {
 
 
 class Complaints:
-    """Remembers the first one; a damaged file may bring one for each packet.
+    """Remembers the first one; a damaged file may bring one for each packet."""
 
-    Args:
-        parts: of FFmpeg, demuxer and decoder, that are at work.
-    """
-
-    def __init__(self, parts: Iterable[str]) -> None:
-        self.first: str | None = None
-        self._matter = not _DAMAGE.keys().isdisjoint(parts)
-
-    def heard(self) -> AbstractContextManager[None]:
-        """Listen to what FFmpeg says in this thread meanwhile; nothing of it is printed.
-
-        It takes some microseconds, so it is left out where nothing that matters can be said.
-        """
-        return self._listening() if self._matter else nullcontext()
+    def __init__(self) -> None:
+        self._said: list[tuple[int, str, str]] = []
+        self._first: str | None = None
 
     @contextmanager
-    def _listening(self) -> Iterator[None]:
+    def heard(self) -> Iterator[None]:
+        """Listen to what FFmpeg says in this thread meanwhile; nothing of it is printed."""
         level, skips = av.logging.get_level(), av.logging.get_skip_repeated()
         # A repeated one would be kept for later, and count for another file.
         av.logging.set_skip_repeated(False)
         av.logging.set_level(av.logging.ERROR)
         try:
-            with av.logging.Capture() as said:
+            with av.logging.Capture() as self._said:
                 yield
         finally:
             av.logging.set_level(level)
             av.logging.set_skip_repeated(skips)
-        if said and self.first is None:
-            self.first = next((text.strip() for _, name, text in said if _is_damage(name, text)), None)
+
+    def first(self) -> str | None:
+        """The first one that told damage so far. What else was said is let go, so ask often."""
+        if self._said:
+            if self._first is None:
+                self._first = next(
+                    (text.strip() for _, name, text in self._said if _is_damage(name, text)), None
+                )
+            self._said.clear()
+        return self._first
 
 
 def _is_damage(name: str, text: str) -> bool:

@@ -73,8 +73,10 @@ def open_av(stream: ShieldedStream, *, ignore_length: bool = False) -> Iterator[
             can be decoded.
         BeamscribeError, OSError: reading the stream failed.
     """
-    with _open_container(stream, {"ignore_length": "1"} if ignore_length else {}) as container:
-        yield AvDecoder(stream, container)
+    complaints = Complaints()
+    options = {"ignore_length": "1"} if ignore_length else {}
+    with complaints.heard(), _open_container(stream, options) as container:
+        yield AvDecoder(stream, container, complaints)
 
 
 def _open_container(stream: ShieldedStream, options: dict[str, str]) -> av.container.InputContainer:
@@ -119,13 +121,16 @@ class AvDecoder:
     Args:
         stream: what the container reads.
         container: open, with at least one audio stream; its first is decoded.
+        complaints: what FFmpeg says of it.
 
     Raises:
         UndecodableError: no sample can be decoded.
         BeamscribeError, OSError: reading the stream failed.
     """
 
-    def __init__(self, stream: ShieldedStream, container: av.container.InputContainer) -> None:
+    def __init__(
+        self, stream: ShieldedStream, container: av.container.InputContainer, complaints: Complaints
+    ) -> None:
         self._stream = stream
         self._container = container
         self._audio = container.streams.audio[0]
@@ -135,7 +140,7 @@ class AvDecoder:
         self.structure = _structure_of(container)
         self._damaged_packets = 0
         self._broken: str | None = None
-        self._complaints = Complaints((container.format.name, self._audio.codec_context.name))
+        self._complaints = complaints
         self.damage: str | None = None
         self._frames = self._decode()
         # Only a decoded frame tells the true rate and channels: those of the container are
@@ -181,20 +186,16 @@ class AvDecoder:
         is_bare = self._audio.codec_context.name.startswith("pcm_")
         # Frames of flac carry their numbers; those with a wrong checksum come out without.
         is_numbered = self._container.format.name == "flac"
-        packets = self._container.demux(self._audio)
         try:
-            while True:
-                with self._complaints.heard():
-                    packet = next(packets, None)
-                    if packet is None:
-                        return
-                    # The file ends in a corrupt one, or its checksum is wrong; it may be heard yet.
-                    # Bare samples may end anywhere.
-                    damaged = packet.is_corrupt and not is_bare
-                    try:
-                        decoded = packet.decode()
-                    except av.FFmpegError:
-                        decoded, damaged = [], True
+            for packet in self._container.demux(self._audio):
+                # The file ends in a corrupt one, or its checksum is wrong; it may be heard yet.
+                # Bare samples may end anywhere.
+                damaged = packet.is_corrupt and not is_bare
+                try:
+                    decoded = packet.decode()
+                except av.FFmpegError:
+                    decoded, damaged = [], True
+                self._complaints.first()
                 if damaged:
                     self._damaged_packets += 1
                 for frame in decoded:
@@ -251,8 +252,9 @@ class AvDecoder:
             found.append(f"{self._damaged_packets} packets are broken")
         if self._broken is not None:
             found.append(f"the container broke off: {self._broken}")
-        if self._complaints.first is not None:
-            found.append(f"FFmpeg reported an error: {self._complaints.first}")
+        complaint = self._complaints.first()
+        if complaint is not None:
+            found.append(f"FFmpeg reported an error: {complaint}")
         seconds = self._claimed_seconds()
         tolerance = _TOLERANCE_SECONDS.get(self._container.format.name)
         if frames and tolerance is not None and seconds:
