@@ -267,11 +267,12 @@ class AvDecoder:
         """How long the container says that the audio is; 0 where it does not."""
         if self._audio.duration and self._audio.time_base:
             return self._audio.duration * self._audio.time_base
-        # Matroska says it in a tag of the track.
+        # Matroska says in a tag of the track when it ends, which is later where its audio begins late.
         stated = _DURATION.fullmatch(self._audio.metadata.get("DURATION", ""))
         if stated is None:
             return Fraction(0)
-        return 3600 * int(stated[1]) + 60 * int(stated[2]) + Fraction(stated[3])
+        begins = (self._audio.start_time or 0) * (self._audio.time_base or Fraction(0))
+        return 3600 * int(stated[1]) + 60 * int(stated[2]) + Fraction(stated[3]) - max(begins, Fraction(0))
 
 
 def _structure_of(container: av.container.InputContainer) -> Structure | None:

@@ -369,6 +369,13 @@ def test_damage_that_ffmpeg_bridges_over_is_told(container, encoder, says, capfd
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.parametrize("container", ["matroska", "mp4"])
+def test_sound_that_begins_late_is_not_taken_for_lost(container):
+    decoder, samples = decode(av_file(SOUND, RATE, container, "aac", begins_at=2.0))
+    assert decoder.damage is None
+    assert len(samples) >= len(SOUND)
+
+
 def test_two_webm_files_joined_are_whole():
     data = av_file(SOUND, 48000, "webm", "libopus", options={"live": "1"})
     decoder, samples = decode(data + data)
