@@ -376,6 +376,18 @@ def test_sound_that_begins_late_is_not_taken_for_lost(container):
     assert len(samples) >= len(SOUND)
 
 
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT"])
+def test_big_endian_wav_is_no_noise_and_shows_where_it_is_cut(subtype):
+    buffer = io.BytesIO()
+    soundfile.write(buffer, SOUND, RATE, format="WAV", subtype=subtype, endian="BIG")
+    data = buffer.getvalue()
+    assert data.startswith(b"RIFX")
+    decoder, samples = decode(data)
+    assert decoder.damage is None
+    assert np.abs(samples[:, 0] - SOUND).max() < 1e-4
+    assert "bytes of audio" in decode(data[: len(data) // 2])[0].damage
+
+
 def test_two_webm_files_joined_are_whole():
     data = av_file(SOUND, 48000, "webm", "libopus", options={"live": "1"})
     decoder, samples = decode(data + data)
