@@ -66,6 +66,8 @@ def _parts(stream: Readable) -> Iterator[Part]:
         return iter([Part("audio", start, None if size >= DATA_SIZE_UNKNOWN else size)])
     if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
         return _chunks(stream, 0, _RIFF)
+    if head[:4] == b"RIFX" and head[8:12] == b"WAVE":
+        return _chunks(stream, 12, _RIFX)
     if head[4:8] == b"ftyp":
         return _boxes(stream)
     if head[:4] == _EBML.to_bytes(4, "big"):
@@ -99,6 +101,8 @@ _AIFF = _Chunks(struct.Struct(">4sI"), 2, b"SSND", DATA_SIZE_UNKNOWN - 0xF00_000
 _IFF = _Chunks(struct.Struct(">4sI"), 2, b"BODY", DATA_SIZE_UNKNOWN - 0xF00_0000)
 _CAF = _Chunks(struct.Struct(">4sQ"), 1, b"data", 1 << 62)
 _RIFF = _Chunks(struct.Struct("<4sI"), 2, b"RIFF", DATA_SIZE_UNKNOWN)
+
+_RIFX = _Chunks(struct.Struct(">4sI"), 2, b"data", DATA_SIZE_UNKNOWN)
 
 
 def _chunks(stream: Readable, position: int, kind: _Chunks) -> Iterator[Part]:

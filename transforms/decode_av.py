@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transforms import codes
+from transforms.av_complaints import Complaints
 from transforms.decode_base import (
     ShieldedStream,
     UndecodableError,
@@ -43,6 +44,8 @@ _TOLERANCE_SECONDS = {
     "tta": 0.0,
     "ape": 0.0,
 }
+# Whose packets have checksums that FFmpeg compares only when asked, and that programs write right.
+_CHECKED = ("wavpack", "tta")
 _DURATION = re.compile(r"([0-9]{1,6}):([0-9]{1,2}):([0-9]{1,2}(?:\.[0-9]{1,9})?)")
 _SCALES = {
     "u8": 1 / 128,
@@ -70,8 +73,10 @@ def open_av(stream: ShieldedStream, *, ignore_length: bool = False) -> Iterator[
             can be decoded.
         BeamscribeError, OSError: reading the stream failed.
     """
-    with _open_container(stream, {"ignore_length": "1"} if ignore_length else {}) as container:
-        yield AvDecoder(stream, container)
+    complaints = Complaints()
+    options = {"ignore_length": "1"} if ignore_length else {}
+    with complaints.heard(), _open_container(stream, options) as container:
+        yield AvDecoder(stream, container, complaints)
 
 
 def _open_container(stream: ShieldedStream, options: dict[str, str]) -> av.container.InputContainer:
@@ -116,20 +121,26 @@ class AvDecoder:
     Args:
         stream: what the container reads.
         container: open, with at least one audio stream; its first is decoded.
+        complaints: what FFmpeg says of it.
 
     Raises:
         UndecodableError: no sample can be decoded.
         BeamscribeError, OSError: reading the stream failed.
     """
 
-    def __init__(self, stream: ShieldedStream, container: av.container.InputContainer) -> None:
+    def __init__(
+        self, stream: ShieldedStream, container: av.container.InputContainer, complaints: Complaints
+    ) -> None:
         self._stream = stream
         self._container = container
         self._audio = container.streams.audio[0]
         self._audio.codec_context.thread_count = 1
+        if self._audio.codec_context.name in _CHECKED:
+            self._audio.codec_context.options = {"err_detect": "crccheck"}
         self.structure = _structure_of(container)
         self._damaged_packets = 0
         self._broken: str | None = None
+        self._complaints = complaints
         self.damage: str | None = None
         self._frames = self._decode()
         # Only a decoded frame tells the true rate and channels: those of the container are
@@ -184,6 +195,7 @@ class AvDecoder:
                     decoded = packet.decode()
                 except av.FFmpegError:
                     decoded, damaged = [], True
+                self._complaints.first()
                 if damaged:
                     self._damaged_packets += 1
                 for frame in decoded:
@@ -240,6 +252,9 @@ class AvDecoder:
             found.append(f"{self._damaged_packets} packets are broken")
         if self._broken is not None:
             found.append(f"the container broke off: {self._broken}")
+        complaint = self._complaints.first()
+        if complaint is not None:
+            found.append(f"FFmpeg reported an error: {complaint}")
         seconds = self._claimed_seconds()
         tolerance = _TOLERANCE_SECONDS.get(self._container.format.name)
         if frames and tolerance is not None and seconds:
@@ -252,11 +267,12 @@ class AvDecoder:
         """How long the container says that the audio is; 0 where it does not."""
         if self._audio.duration and self._audio.time_base:
             return self._audio.duration * self._audio.time_base
-        # Matroska says it in a tag of the track.
+        # Matroska says in a tag of the track when it ends, which is later where its audio begins late.
         stated = _DURATION.fullmatch(self._audio.metadata.get("DURATION", ""))
         if stated is None:
             return Fraction(0)
-        return 3600 * int(stated[1]) + 60 * int(stated[2]) + Fraction(stated[3])
+        begins = (self._audio.start_time or 0) * (self._audio.time_base or Fraction(0))
+        return 3600 * int(stated[1]) + 60 * int(stated[2]) + Fraction(stated[3]) - max(begins, Fraction(0))
 
 
 def _structure_of(container: av.container.InputContainer) -> Structure | None:

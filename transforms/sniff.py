@@ -64,7 +64,7 @@ def is_for_libsndfile(head: bytes) -> bool:
     if head.startswith(b"fLaC"):
         # libsndfile breaks off where a stream's length is not known, which FLAC writes as 0.
         return int.from_bytes(head[21:26], "big") % (1 << _FLAC_LENGTH_BITS) != 0
-    if head.startswith(b"RIFF"):
+    if head.startswith((b"RIFF", b"RIFX")):  # RIFX is wav with its bytes swapped; FFmpeg makes noise of it
         return head[8:12] == b"WAVE"
     if head.startswith(b"FORM"):
         return head[8:12] in (b"AIFF", b"AIFC")

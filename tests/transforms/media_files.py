@@ -46,7 +46,16 @@ def wav_file(data, *, sample_rate=16000, channels=1, declared=None, bits=16, tag
 
 
 def av_file(
-    samples, sample_rate, container, encoder, *, layout="mono", bit_rate=64000, metadata=None, options=None
+    samples,
+    sample_rate,
+    container,
+    encoder,
+    *,
+    layout="mono",
+    bit_rate=64000,
+    metadata=None,
+    options=None,
+    begins_at=0.0,
 ):
     """What FFmpeg writes; ``samples`` is (frames,) or (frames, channels), ``options`` are the muxer's."""
     buffer = io.BytesIO()
@@ -57,7 +66,7 @@ def av_file(
         pcm = np.ascontiguousarray((samples * 32767).astype(np.int16).reshape(1, -1))
         frame = av.AudioFrame.from_ndarray(pcm, format="s16", layout=layout)
         frame.sample_rate = sample_rate
-        frame.pts = 0
+        frame.pts = round(begins_at * sample_rate)
         for packet in (*stream.encode(frame), *stream.encode(None)):
             output.mux(packet)
     return buffer.getvalue()

@@ -345,6 +345,56 @@ def test_half_a_file_is_damage_and_what_is_there_is_kept(container):
     assert decoder.damage
 
 
+def zeroed(data):
+    """The same with a stretch of zeros in its middle."""
+    middle = len(data) // 2
+    return data[:middle] + bytes(1000) + data[middle + 1000 :]
+
+
+@pytest.mark.parametrize(
+    ("container", "encoder", "says"),
+    [
+        ("matroska", "aac", "FFmpeg reported an error: "),
+        ("webm", "libopus", "FFmpeg reported an error: "),
+        ("tta", "tta", "FFmpeg reported an error: CRC error"),
+        ("wv", "wavpack", "FFmpeg reported an error: CRC error"),
+    ],
+)
+def test_damage_that_ffmpeg_bridges_over_is_told(container, encoder, says, capfd):
+    noise = np.random.default_rng(1).standard_normal(5 * RATE).astype(np.float32) * 0.1
+    whole = av_file(noise, RATE, container, encoder)
+    assert decode(whole)[0].damage is None
+    assert says in decode(zeroed(whole))[0].damage
+    assert decode(whole)[0].damage is None  # what was said of the one before is not said of it
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("container", ["matroska", "mp4"])
+def test_sound_that_begins_late_is_not_taken_for_lost(container):
+    decoder, samples = decode(av_file(SOUND, RATE, container, "aac", begins_at=2.0))
+    assert decoder.damage is None
+    assert len(samples) >= len(SOUND)
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT"])
+def test_big_endian_wav_is_no_noise_and_shows_where_it_is_cut(subtype):
+    buffer = io.BytesIO()
+    soundfile.write(buffer, SOUND, RATE, format="WAV", subtype=subtype, endian="BIG")
+    data = buffer.getvalue()
+    assert data.startswith(b"RIFX")
+    decoder, samples = decode(data)
+    assert decoder.damage is None
+    assert np.abs(samples[:, 0] - SOUND).max() < 1e-4
+    assert "bytes of audio" in decode(data[: len(data) // 2])[0].damage
+
+
+def test_two_webm_files_joined_are_whole():
+    data = av_file(SOUND, 48000, "webm", "libopus", options={"live": "1"})
+    decoder, samples = decode(data + data)
+    assert decoder.damage is None
+    assert len(samples) > 1.9 * len(SOUND)
+
+
 def test_a_broken_place_in_a_flac_costs_only_itself():
     noise = np.random.default_rng(1).standard_normal(30 * RATE).astype(np.float32) * 0.1
     decoder, samples = decode(flip(sound_file(noise, RATE, "FLAC"), 1))
