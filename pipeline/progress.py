@@ -97,6 +97,11 @@ _BUSY: dict[Limit, Callable[[Reading], int]] = {
 }
 
 
+def _new_segments(counts: Reading) -> int:
+    """Those that were called for."""
+    return counts.segments_done - counts.reused_answers
+
+
 class Course:
     """Follows the processes of a run.
 
@@ -139,7 +144,7 @@ class Course:
         counts = self._recorder.totals
         left = seconds_left(
             counts,
-            segments_per_second=self._pace(lambda each: each.segments_done, now),
+            segments_per_second=self._segments_per_second(now),
             recordings_per_second=self._pace(lambda each: each.recordings_read, now),
             quota_per_second=self._quota_per_second,
             calls_per_segment=self._per_segment(lambda each: each.calls, now),
@@ -166,6 +171,16 @@ class Course:
         """How fast it goes of late; since the start where one recording takes longer than that."""
         of_late = self._per_second(of, now, _PACE_SECONDS)
         return of_late or of(self._recorder.totals) / max(now - self._origin, 1.0)
+
+    def _segments_per_second(self, now: float) -> float:
+        """How fast segments are done if as many of them have to be called for as in the last seconds.
+
+        Those that were paid for before take no time to speak of, however many a resumed run met.
+        """
+        new_share = self._per_segment(_new_segments, now)
+        if not new_share:
+            return self._pace(lambda each: each.segments_done, now)
+        return self._pace(_new_segments, now) / new_share
 
     def _per_segment(self, of: Callable[[Reading], int], now: float) -> float | None:
         """Of the last seconds: a resumed run meets what is paid for first, and pays from then on."""

@@ -63,6 +63,20 @@ def test_a_resumed_run_that_pays_again_is_not_taken_to_go_on_as_fast_as_it_began
     assert followed.progress(ORIGIN + 30).seconds_left == pytest.approx(500 / 25)
 
 
+def test_what_was_paid_before_does_not_make_a_resumed_run_look_fast():
+    followed = course()
+    found = {"recordings_found": 1, "recordings_listed": 1, "recordings_read": 1, "segments_cut": 1300}
+    for second in range(31):
+        paid_before, calls = min(second, 2) * 500, max(0, second - 2) * 5  # answers come slowly
+        segments = paid_before + calls
+        reading_now = reading(
+            "a", second, **found, segments_recognized=segments, reused_answers=paid_before, calls=calls
+        )
+        followed.note(reading_now)
+    left = 300 - 28 * 5
+    assert followed.progress(ORIGIN + 30).seconds_left == pytest.approx(left / 5, rel=0.1)
+
+
 def test_what_is_left_is_known_of_recordings_that_take_longer_than_a_minute_each():
     followed = course()
     for second in range(171):
