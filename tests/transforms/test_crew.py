@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Iterator
 
@@ -101,10 +102,13 @@ def test_outputs_and_tagged_outputs_keep_the_window_of_their_element():
         assert_that(outputs.odd | "odd" >> beam.Map(with_window), equal_to(odd), label="tagged")
 
 
-def test_memory_is_tidied_now_and_then(monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize(("seconds_each", "times"), [(0.04, 3), (0.02, 2), (0.005, 0)])
+def test_memory_is_tidied_now_and_then(seconds_each: float, times: int, monkeypatch: pytest.MonkeyPatch):
     handed_on = 0
     tidied_after = []
+    ticks = itertools.count()
     monkeypatch.setattr("transforms.crew.tidy", lambda: tidied_after.append(handed_on))
+    monkeypatch.setattr("transforms.crew._clock", lambda: next(ticks) * seconds_each)
     crew = Halves()
     crew.setup()
     for number in range(0, 400, 4):
@@ -112,7 +116,7 @@ def test_memory_is_tidied_now_and_then(monkeypatch: pytest.MonkeyPatch):
     handed_on += len(list(crew.finish_bundle()))
     crew.teardown()
     assert handed_on == 100
-    assert len(tidied_after) == 3
+    assert len(tidied_after) == times
 
 
 def bury(error: RecordingError) -> Failure:
