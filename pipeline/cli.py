@@ -166,9 +166,11 @@ def status(
 def export(
     output: Annotated[str, typer.Argument(metavar="OUTPUT", help="What was --output of a run.")],
     formats: Annotated[
-        list[str],
-        typer.Option("--format", metavar="NAMES", help="srt, vtt, txt, jsonl, csv; by commas, or repeated."),
-    ],
+        list[str] | None,
+        typer.Option(
+            "--format", metavar="NAMES", help="Required: srt, vtt, txt, jsonl, csv; by commas, or repeated."
+        ),
+    ] = None,
     to: Annotated[
         str | None, typer.Option(metavar="FOLDER", help="Where the files go; OUTPUT/exports unless given.")
     ] = None,
@@ -180,7 +182,7 @@ def export(
     from pipeline.exports import ExportArguments
     from pipeline.exports import export as write_exports
 
-    exported = write_exports(ExportArguments(output, tuple(formats), to), Console())
+    exported = write_exports(ExportArguments(output, tuple(formats or ()), to), Console())
     raise typer.Exit(exported.exit_code)
 
 
@@ -188,8 +190,9 @@ def export(
 def evaluate(
     output: Annotated[str, typer.Argument(metavar="OUTPUT", help="What was --output of a run.")],
     references: Annotated[
-        str, typer.Option(metavar="FILE", help="CSV, JSONL or Parquet with 'audio' and 'reference'.")
-    ],
+        str | None,
+        typer.Option(metavar="FILE", help="Required: CSV, JSONL or Parquet with 'audio' and 'reference'."),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON, with the same numbers and all of the texts.")
     ] = False,
@@ -202,7 +205,12 @@ def evaluate(
 ) -> None:
     """Compare transcripts with what was said: WER and CER, overall and by language."""
     from pipeline.show_evaluation import EvaluateRequest, run_evaluate
+    from transforms.errors import UsageError
 
+    if references is None:
+        raise UsageError(
+            "--references: expected a CSV, JSONL or Parquet file with the columns 'audio' and 'reference'."
+        )
     run_evaluate(EvaluateRequest(output, references, as_json, worst, missing_as_deleted), Console())
 
 

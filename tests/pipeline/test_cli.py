@@ -112,6 +112,8 @@ def test_a_full_disk_under_what_is_printed_ends_in_a_sentence():
             ["export", "out", "--format", "srtt"],
             "--format 'srtt': expected some of srt, vtt, txt, jsonl, csv",
         ),
+        (["export", "out"], "--format: expected some of srt, vtt, txt, jsonl, csv"),
+        (["evaluate", "out"], "--references: expected a CSV, JSONL or Parquet file with the columns 'audio'"),
         (["evaluate", "out", "--references", "x.csv", "--worst", "-1"], "--worst -1: expected 0 or more"),
         (["run", "--config", "demoo"], "Did you mean demo?"),
         (["run", "--set", "audio.channels=splitt"], "expected 'mix' or 'split'. Did you mean split?"),
