@@ -50,9 +50,11 @@ class BlockFile(io.FileIO):
         return super().readinto(buffer)
 
     def _see_to(self, size: int) -> None:
+        if self._bring is None:
+            return
         first = self.tell()
         end = min(first + size, self._size)
-        if self._bring is None or first >= end:
+        if first >= end:
             return
         for number in range(first // self.block_bytes, -(-end // self.block_bytes)):
             if number not in self._there:
