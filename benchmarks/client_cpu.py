@@ -81,7 +81,9 @@ def measure(payload_bytes: int, *, rounds: int, calls: int) -> ClientCpu:
         parameters = RequestParameters(word_info=1)
 
         def call_own() -> None:
-            body = request.json_body(parameters, engine=_ENGINE, voice_format="wav", audio=(audio,))
+            body = request.json_body(
+                parameters, engine=_ENGINE, voice_format="wav", audio=(audio,), size_bytes=len(audio)
+            )
             client.send(client.prepare(body))
 
         def call_sdk() -> None:

@@ -21,7 +21,7 @@ from transforms.body import Body
 from transforms.encode import encode_in_slices
 from transforms.formats import AUTO, ENCODABLE, bytes_upper_bound, choose_format, max_samples
 from transforms.request import RequestParameters
-from transforms.sound import AudioSegment, sound_of
+from transforms.sound import LoadedSound, Sound, sound_of
 
 PAYLOAD_LIMITS = (600_000, 2_250_000)
 """Of the service's older document, and of today's: bytes before base64."""
@@ -83,7 +83,7 @@ def measure(segments: Iterable[tuple[str, int]], *, rounds: int) -> Measured:
     turns: dict[tuple[str, int], list[_Turn]] = {segment: [] for segment in segments}
     for _ in range(rounds):
         for (voice_format, length), made in turns.items():
-            made.append(_turn(sound_of(samples[:length].tobytes(), SAMPLE_RATE), voice_format))
+            made.append(_turn(LoadedSound(sound_of(samples[:length].tobytes(), SAMPLE_RATE)), voice_format))
     return {
         (voice_format, length): Encoding(
             voice_format=voice_format,
@@ -162,15 +162,21 @@ class _Turn:
     payload_bytes: int
 
 
-def _turn(audio: AudioSegment, voice_format: str) -> _Turn:
+def _turn(sound: Sound, voice_format: str) -> _Turn:
     started = time.process_time()
     payload = encode_in_slices(
-        audio, voice_format, name="the benchmark's speech", max_payload_bytes=max(PAYLOAD_LIMITS)
+        sound, voice_format, name="the benchmark's speech", max_payload_bytes=max(PAYLOAD_LIMITS)
     )
     encoded = time.process_time()
-    body = request.json_body(RequestParameters(), engine=_ENGINE, voice_format=voice_format, audio=payload)
+    body = request.json_body(
+        RequestParameters(),
+        engine=_ENGINE,
+        voice_format=voice_format,
+        audio=payload.slices,
+        size_bytes=payload.size_bytes,
+    )
     Body(body)
-    return _Turn(encoded - started, time.process_time() - started, sum(map(len, payload)))
+    return _Turn(encoded - started, time.process_time() - started, payload.size_bytes)
 
 
 def _payload_row(encoding: Encoding, reference: Encoding) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from transforms import formats
 from transforms.encode import encode
 from transforms.records import Segment
+from transforms.sound import Sound
 
 _MEASURED = 32
 """Segments of each format that are really encoded; the rates are near constant."""
@@ -70,19 +71,17 @@ class PayloadMeter:
             return Payload(formats.bytes_upper_bound(name, samples, rate), 0.0)
         measured = self._measured.setdefault((name, rate), _Measured())
         if measured.segments < _MEASURED:
-            return self._measure(measured, segment, name)
+            return self._measure(measured, segment.sound, name, segment.span.audio_uri)
         self.is_exact = False
         share = samples / measured.samples
         return Payload(measured.bytes * share, measured.seconds * share)
 
-    def _measure(self, measured: _Measured, segment: Segment, name: str) -> Payload:
+    def _measure(self, measured: _Measured, sound: Sound, name: str, audio_uri: str) -> Payload:
         began = self._clock()
-        payload = encode(
-            segment.audio, name, name=segment.span.audio_uri, max_payload_bytes=self._max_payload_bytes
-        )
+        payload = encode(sound, name, name=audio_uri, max_payload_bytes=self._max_payload_bytes)
         seconds = self._clock() - began
         measured.segments += 1
-        measured.samples += segment.sound.samples if segment.sound is not None else 0
+        measured.samples += sound.samples
         measured.bytes += len(payload)
         measured.seconds += seconds
         return Payload(len(payload), seconds)

@@ -16,9 +16,8 @@ from transforms.encode import encode
 from transforms.engines import sample_rate_of
 from transforms.errors import RecordingError
 from transforms.fetch import ReadLimits
-from transforms.hold import Hold
+from transforms.hold import HeldSound, Hold
 from transforms.records import Recording, SampleRange
-from transforms.sound import sound_of
 from transforms.source import open_source
 
 AUDIO_FORMAT = "mp3"
@@ -76,9 +75,9 @@ class ChannelSound:
         return SampleRange(start, end)
 
     def encoded(self, part: SampleRange, name: str) -> bytes:
-        """A part of it as `AUDIO_FORMAT`; all of the part is in memory meanwhile."""
-        audio = sound_of(self.hold.read(part), self.sample_rate)
-        return encode(audio, AUDIO_FORMAT, name=name, max_payload_bytes=_ANY_SIZE)
+        """A part of it as `AUDIO_FORMAT`."""
+        sound = HeldSound(self.hold, (part,), self.sample_rate)
+        return encode(sound, AUDIO_FORMAT, name=name, max_payload_bytes=_ANY_SIZE)
 
 
 class Listener:

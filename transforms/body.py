@@ -75,18 +75,20 @@ class Body:
 
     def _move_to_file(self) -> bool:
         """Whether what was kept in memory went into the file."""
-        joined = b"".join(self._kept)
+        end = self._filed_bytes
         try:
             if self._file is None:
                 self._file = self._open_file()
                 weakref.finalize(self, self._file.close)
-            left = memoryview(joined)
-            while left:
-                left = left[
-                    os.pwrite(self._file.fileno(), left, self._filed_bytes + len(joined) - len(left)) :
-                ]
+            # One by one: joined they would be a large buffer, mapped page by page each time.
+            for piece in self._kept:
+                left = memoryview(piece)
+                while left:
+                    written = os.pwrite(self._file.fileno(), left, end)
+                    end += written
+                    left = left[written:]
         except OSError:
             return False
-        self._filed_bytes += len(joined)
+        self._filed_bytes = end
         self._kept = []
         return True

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import chain
 from types import MappingProxyType
 
 import av
@@ -22,10 +23,7 @@ from transforms import codes
 from transforms.errors import RecordingError, UsageError
 from transforms.formats import BIT_RATES, ENCODABLE
 from transforms.records import Stage
-from transforms.sound import AudioSegment
-
-Slices = tuple[bytes | memoryview, ...]
-"""Bytes to be joined."""
+from transforms.sound import BYTES_PER_SAMPLE, Sound, sound_of
 
 # Where a payload comes out too large, the rate is lowered by these factors in turn; of 48
 # kbit/s they make 32 and 24, which mp3 knows.
@@ -59,16 +57,30 @@ _CODECS: Mapping[str, _Codec] = MappingProxyType(
 )
 
 
-def encode(audio: AudioSegment, voice_format: str, *, name: str, max_payload_bytes: int) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """What a segment is sent as, before base64.
+
+    Attributes:
+        size_bytes: how long it is.
+        slices: it, in order; to be gone through once. Sound that is sent as it is is read only then.
+    """
+
+    size_bytes: int
+    slices: Iterable[bytes | memoryview] = field(repr=False)
+
+
+def encode(sound: Sound, voice_format: str, *, name: str, max_payload_bytes: int) -> bytes:
     """Encode a segment; see `encode_in_slices`."""
-    return b"".join(encode_in_slices(audio, voice_format, name=name, max_payload_bytes=max_payload_bytes))
+    encoded = encode_in_slices(sound, voice_format, name=name, max_payload_bytes=max_payload_bytes)
+    return b"".join(encoded.slices)
 
 
-def encode_in_slices(audio: AudioSegment, voice_format: str, *, name: str, max_payload_bytes: int) -> Slices:
-    """Encode a segment, without a second copy of its sound where it is sent as it is.
+def encode_in_slices(sound: Sound, voice_format: str, *, name: str, max_payload_bytes: int) -> Encoded:
+    """Encode a segment, without having the whole of its sound in memory.
 
     Args:
-        audio: 16-bit mono.
+        sound: of the segment.
         voice_format: one of `formats.ENCODABLE`.
         name: what messages call the recording.
         max_payload_bytes: the most that may come out, before base64.
@@ -76,38 +88,34 @@ def encode_in_slices(audio: AudioSegment, voice_format: str, *, name: str, max_p
     Raises:
         RecordingError: of stage recognize: it does not fit, not at the lowest bit rate either.
         UsageError: segments cannot be sent in this format.
-
-    Returns:
-        The payload in order, in slices of which each but the last is a multiple of 3 bytes
-        long: so each can be put into base64 by itself.
+        OSError: the sound cannot be read; also from the slices.
     """
-    assert (audio.sample_width, audio.channels) == (2, 1), "normalized audio is 16-bit mono"
     size_bytes = 0
-    for payload in _attempts(audio, voice_format):
-        size_bytes = sum(map(len, payload))
+    for encoded in _attempts(sound, voice_format):
+        size_bytes = encoded.size_bytes
         if size_bytes <= max_payload_bytes:
-            return payload
+            return encoded
     raise RecordingError(
         Stage.RECOGNIZE,
         codes.PAYLOAD_TOO_LARGE,
-        f"{len(audio) / 1000:.1f} s of {name} as {voice_format} are {size_bytes} bytes, more than the "
-        f"{max_payload_bytes} allowed. Set recognition.voice_format to auto, or lower "
+        f"{sound.samples / sound.sample_rate:.1f} s of {name} as {voice_format} are {size_bytes} bytes, more "
+        f"than the {max_payload_bytes} allowed. Set recognition.voice_format to auto, or lower "
         "segmentation.max_seconds.",
     )
 
 
-def _attempts(audio: AudioSegment, voice_format: str) -> Iterator[Slices]:
+def _attempts(sound: Sound, voice_format: str) -> Iterator[Encoded]:
     """Payloads, each smaller than the one before; made one by one."""
+    size_bytes = sound.samples * BYTES_PER_SAMPLE
     if voice_format == "wav":
-        header = _wav_header(audio)
-        # With some of its sound it is a multiple of 3.
-        joined = -len(header) % 3
-        yield header + audio.raw_data[:joined], memoryview(audio.raw_data)[joined:]
+        header = _wav_header(sound.sample_rate, size_bytes)
+        yield Encoded(len(header) + size_bytes, chain((header,), sound.slices()))
     elif voice_format == "pcm":
-        yield (audio.raw_data,)
+        yield Encoded(size_bytes, sound.slices())
     elif voice_format in _CODECS:
         for step in _RATE_STEPS:
-            yield (_compress(audio, _CODECS[voice_format], round(BIT_RATES[voice_format] * step)),)
+            payload = _compress(sound, _CODECS[voice_format], round(BIT_RATES[voice_format] * step))
+            yield Encoded(len(payload), (payload,))
     else:
         raise UsageError(
             f"recognition.voice_format {voice_format!r} cannot be made here; allowed: "
@@ -115,10 +123,9 @@ def _attempts(audio: AudioSegment, voice_format: str) -> Iterator[Slices]:
         )
 
 
-def _wav_header(audio: AudioSegment) -> bytes:
-    """What stands before the samples in a wav file that holds them."""
-    header = audio[:0].export(io.BytesIO(), format="wav").getvalue()
-    size_bytes = len(audio.raw_data)
+def _wav_header(sample_rate: int, size_bytes: int) -> bytes:
+    """What stands before the samples in a wav file that holds so many bytes of them."""
+    header = sound_of(b"", sample_rate).export(io.BytesIO(), format="wav").getvalue()
     # The two lengths: of all that follows, and of the samples.
     return b"".join(
         (
@@ -130,7 +137,7 @@ def _wav_header(audio: AudioSegment) -> bytes:
     )
 
 
-def _compress(audio: AudioSegment, codec: _Codec, bit_rate: int) -> bytes:
+def _compress(sound: Sound, codec: _Codec, bit_rate: int) -> bytes:
     buffer = io.BytesIO()
     with av.open(
         buffer, "w", format=codec.container, container_options=dict(codec.container_options)
@@ -138,17 +145,17 @@ def _compress(audio: AudioSegment, codec: _Codec, bit_rate: int) -> bytes:
         # Without it Ogg streams get a random serial number.
         container.flags |= Flags.bitexact.value
         stream = container.add_stream(
-            codec.encoder, rate=audio.frame_rate, layout="mono", options=dict(codec.options)
+            codec.encoder, rate=sound.sample_rate, layout="mono", options=dict(codec.options)
         )
         stream.bit_rate = bit_rate
-        samples = np.frombuffer(audio.raw_data, "<i2").reshape(1, -1)
-        # By the second: the packets of a minute, all alive at once, leave the heap in pieces.
-        for start in range(0, samples.shape[1], audio.frame_rate):
-            frame = av.AudioFrame.from_ndarray(
-                samples[:, start : start + audio.frame_rate], format="s16", layout="mono"
-            )
-            frame.sample_rate = audio.frame_rate
-            frame.pts = start
+        done_samples = 0
+        # Slice by slice: the packets of a minute, all alive at once, leave the heap in pieces.
+        for pcm in sound.slices():
+            samples = np.frombuffer(pcm, "<i2").reshape(1, -1)
+            frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
+            frame.sample_rate = sound.sample_rate
+            frame.pts = done_samples
+            done_samples += samples.shape[1]
             for packet in stream.encode(frame):
                 container.mux(packet)
         for packet in stream.encode(None):

@@ -12,13 +12,11 @@ import os
 import resource
 import tempfile
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from transforms.records import SampleRange
-from transforms.sound import AudioSegment, LoadedSound, sound_of
-
-BYTES_PER_SAMPLE = 2
+from transforms.sound import BYTES_PER_SAMPLE, SLICE_SAMPLES, AudioSegment, LoadedSound, sound_of
 
 # Sound so short stays in memory, and its file is closed: 8 s at 16 kHz. Of short recordings
 # many wait at once, and each open file would count against the limit of the process.
@@ -105,6 +103,16 @@ class HeldSound:
     def samples(self) -> int:
         """How long it is."""
         return sum(piece.samples for piece in self.pieces)
+
+    def slices(self) -> Iterator[bytes]:
+        """The pieces, read little by little as they are asked for. Any thread may ask.
+
+        Raises:
+            OSError: the temporary file cannot be read.
+        """
+        for piece in self.pieces:
+            for start in range(piece.start_sample, piece.end_sample, SLICE_SAMPLES):
+                yield self.hold.read(SampleRange(start, min(start + SLICE_SAMPLES, piece.end_sample)))
 
     def load(self) -> AudioSegment:
         """The pieces, joined. Any thread may ask.

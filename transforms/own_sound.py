@@ -29,7 +29,7 @@ class OwnSound:
 
 
 def measured(segment: Segment, *, include_audio: bool) -> OwnSound | None:
-    """Load and measure the sound of a segment's own times; None where it is not here.
+    """Measure the sound of a segment's own times; None where it is not here.
 
     Args:
         segment: before its call.
@@ -38,4 +38,4 @@ def measured(segment: Segment, *, include_audio: bool) -> OwnSound | None:
     own = segment.own_sound
     if own is None:
         return None
-    return OwnSound(quality_of(own.load(), segment.speech_samples), own if include_audio else None)
+    return OwnSound(quality_of(own, segment.speech_samples), own if include_audio else None)

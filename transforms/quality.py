@@ -7,16 +7,15 @@ import math
 import numpy as np
 
 from transforms.records import Quality
-from transforms.sound import AudioSegment
+from transforms.sound import Sound
 
 SILENCE_DBFS = -100.0
 """The level of digital silence, and of what is softer still."""
 
 _FULL_SCALE = 32768
-_AT_ONCE = 2**16
 
 
-def quality_of(audio: AudioSegment, speech_samples: int | None = None) -> Quality:
+def quality_of(sound: Sound, speech_samples: int | None = None) -> Quality:
     """Measure a segment.
 
     Its level is the root of the mean square over all of it, pauses included, in decibels of full
@@ -24,18 +23,17 @@ def quality_of(audio: AudioSegment, speech_samples: int | None = None) -> Qualit
     samples at either end of the range. Where there are no samples it is silent.
 
     Args:
-        audio: 16-bit mono.
+        sound: of the segment.
         speech_samples: how much of it is taken for speech; None if nobody looked.
     """
-    samples = np.frombuffer(audio.raw_data, "<i2")
-    squares = clipped = 0
-    # By the piece: what is compared at once takes memory beside the sound.
-    for start in range(0, len(samples), _AT_ONCE):
-        piece = samples[start : start + _AT_ONCE]
+    samples = squares = clipped = 0
+    for pcm in sound.slices():
+        piece = np.frombuffer(pcm, "<i2")
+        samples += len(piece)
         squares += int(np.einsum("i,i->", piece, piece, dtype=np.int64))
         clipped += np.count_nonzero((piece == _FULL_SCALE - 1) | (piece == -_FULL_SCALE))
     level = SILENCE_DBFS
     if squares:
-        mean = squares / len(samples) / _FULL_SCALE**2
+        mean = squares / samples / _FULL_SCALE**2
         level = max(SILENCE_DBFS, round(10 * math.log10(mean), 2))
-    return Quality(speech_samples, level, clipped / max(1, len(samples)))
+    return Quality(speech_samples, level, clipped / max(1, samples))

@@ -200,14 +200,21 @@ class RecognizeFn(CrewFn[Segment, Settled]):
         """A call with its body; the sound is let go when this returns, before another one's turn comes."""
         settings = self._settings
         voice_format = _voice_format(segment, settings)
+        assert segment.sound is not None, "it has no address"
         payload = encode_in_slices(
-            segment.audio,
+            segment.sound,
             voice_format,
             name=segment.span.audio_uri,
             max_payload_bytes=settings.max_payload_bytes,
         )
         engine, fixed = segment.span.engine, settings.parameters
-        body = request.json_body(fixed, engine=engine, voice_format=voice_format, audio=payload)
+        body = request.json_body(
+            fixed,
+            engine=engine,
+            voice_format=voice_format,
+            audio=payload.slices,
+            size_bytes=payload.size_bytes,
+        )
         return self._client.prepare(body)
 
     def _prepare_url(self, engine: str, url: str) -> PreparedCall:

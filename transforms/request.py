@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlsplit
 
-import pybase64
-
 from transforms import codes
+from transforms.base64_text import base64_of
 from transforms.engines import is_known, is_mandarin, nearest, sample_rate_of
 from transforms.errors import RecordingError, UsageError
 from transforms.formats import AUTO, ENCODABLE
@@ -120,31 +119,33 @@ def check(
     return tuple(_warnings(parameters, engine))
 
 
-# A multiple of 3: only the last slice may end in padding.
-_BASE64_SLICE_BYTES = 48 * 1024
-
-
 def json_body(
-    parameters: RequestParameters, *, engine: str, voice_format: str, audio: Sequence[bytes | memoryview]
+    parameters: RequestParameters,
+    *,
+    engine: str,
+    voice_format: str,
+    audio: Iterable[bytes | memoryview],
+    size_bytes: int,
 ) -> Iterator[bytes]:
     """The body of a call that carries the audio itself, in slices.
 
-    The base64 alphabet needs no escaping in JSON, so the audio is put between
-    two pieces of text: json.dumps over it would cost more CPU than all the rest
-    of a signed call. As a whole it would be a second copy, a third larger.
+    The base64 alphabet needs no escaping in JSON, so the audio is put between two pieces of
+    text: json.dumps over it would cost more CPU than all the rest of a signed call.
 
     Args:
         parameters: checked ones.
         engine: the engine's name.
         voice_format: what the audio is encoded as.
-        audio: the encoded audio in slices, of which each but the last is a multiple of 3 long.
+        audio: it, in slices of any length.
+        size_bytes: how long they are together.
     """
-    call = _call_fields(parameters, engine, voice_format, _SOURCE_DATA) | {"DataLen": sum(map(len, audio))}
+    call = _call_fields(parameters, engine, voice_format, _SOURCE_DATA) | {"DataLen": size_bytes}
     yield json.dumps(call).encode("ascii")[:-1] + b', "Data": "'
-    for piece in audio:
-        view = memoryview(piece)
-        for start in range(0, len(view), _BASE64_SLICE_BYTES):
-            yield pybase64.b64encode(view[start : start + _BASE64_SLICE_BYTES])
+    sent_bytes = 0
+    for text in base64_of(audio):
+        sent_bytes += len(text) // 4 * 3 - text[-2:].count(b"=")
+        yield text
+    assert sent_bytes == size_bytes, "DataLen is the length of Data"
     yield b'"}'
 
 

@@ -21,13 +21,13 @@ from transforms.crew import CrewFn, Element, Output, Result
 from transforms.cut_recording import CutRecording
 from transforms.cut_settings import CutSettings
 from transforms.cutter import RecordingCutter
-from transforms.hold import BYTES_PER_SAMPLE
 from transforms.in_stage import InStageCoder
 from transforms.meter import Doing
 from transforms.meter_files import borrowed_meter, give_back_meter
 from transforms.pass_on import PassedOn
 from transforms.reading import Reading
 from transforms.records import Extent, Failure, Recording, Segment
+from transforms.sound import BYTES_PER_SAMPLE
 from transforms.stopping import StopSignal
 from transforms.transcript import Piece
 from transforms.typed import TypedTransform

@@ -7,39 +7,77 @@ are decoded and payloads encoded in this process (`decode`, `encode`).
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from pydub import AudioSegment
 
-__all__ = ["AudioSegment", "LoadedSound", "Sound", "sound_of"]
+__all__ = ["BYTES_PER_SAMPLE", "SLICE_SAMPLES", "AudioSegment", "LoadedSound", "Sound", "sound_of"]
+
+BYTES_PER_SAMPLE: Final = 2
+"""Of normalized sound."""
+
+SLICE_SAMPLES: Final = 48_000
+"""The most in a slice: 94 KiB, which allocators keep. What is larger is mapped, page by page, each time."""
 
 
 class Sound(Protocol):
-    """Audio that is there when it is asked for, so that what waits takes no memory."""
+    """Audio that is there when it is asked for, so that what waits takes no memory: 16-bit mono."""
 
     @property
     def samples(self) -> int:
         """How long it is."""
         ...
 
+    @property
+    def sample_rate(self) -> int:
+        """Samples per second."""
+        ...
+
+    def slices(self) -> Iterator[bytes | memoryview]:
+        """Its PCM, little-endian, in order, at most `SLICE_SAMPLES` at a time. Can be asked for again."""
+        ...
+
     def load(self) -> AudioSegment:
-        """All of it, 16-bit mono."""
+        """All of it at once."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedSound:
-    """Audio in memory, as a `Sound`."""
+    """Audio in memory, as a `Sound`.
+
+    Raises:
+        ValueError: it is not 16-bit mono.
+    """
 
     audio: AudioSegment
+
+    def __post_init__(self) -> None:
+        if (self.audio.sample_width, self.audio.channels) != (BYTES_PER_SAMPLE, 1):
+            raise ValueError(
+                f"the sound of a segment is 16-bit mono, not {8 * self.audio.sample_width}-bit with "
+                f"{self.audio.channels} channels: set_sample_width(2) and set_channels(1) make it so."
+            )
 
     @property
     def samples(self) -> int:
         """How long it is."""
         return int(self.audio.frame_count())
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples per second."""
+        return int(self.audio.frame_rate)
+
+    def slices(self) -> Iterator[memoryview]:
+        """Its PCM, of which no second copy is made."""
+        pcm = memoryview(self.audio.raw_data)
+        step = SLICE_SAMPLES * BYTES_PER_SAMPLE
+        return (pcm[start : start + step] for start in range(0, len(pcm), step))
 
     def load(self) -> AudioSegment:
         """It."""

@@ -14,7 +14,7 @@ from pipeline.service.payload import decode_audio
 from transforms.encode import encode
 from transforms.formats import BIT_RATES, DELAY_SAMPLES, max_samples
 from transforms.samples import to_int16
-from transforms.sound import sound_of
+from transforms.sound import LoadedSound, sound_of
 
 COMPRESSED = tuple(BIT_RATES)
 RATES = (8000, 16000)
@@ -33,7 +33,7 @@ def voice_like(sample_rate, seconds, seed=0):
 
 def pack(samples, sample_rate, voice_format, limit=10_000_000):
     audio = sound_of(samples.tobytes(), sample_rate)
-    return encode(audio, voice_format, name="a.wav", max_payload_bytes=limit)
+    return encode(LoadedSound(audio), voice_format, name="a.wav", max_payload_bytes=limit)
 
 
 def by_ffmpeg(payload, voice_format, **options):

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-import base64
 import io
 import wave
+from itertools import pairwise
 
 import av
 import numpy as np
@@ -16,7 +16,7 @@ from transforms.errors import RecordingError, UsageError
 from transforms.formats import ENCODABLE, bytes_upper_bound
 from transforms.records import Stage
 from transforms.samples import to_int16
-from transforms.sound import sound_of
+from transforms.sound import SLICE_SAMPLES, LoadedSound, sound_of
 
 COMPRESSED = ("mp3", "ogg-opus", "m4a", "aac")
 PLENTY = 10_000_000
@@ -27,7 +27,7 @@ def audio_of(samples, sample_rate):
 
 
 def pack(audio, voice_format, limit=PLENTY):
-    return encode(audio, voice_format, name="a.wav", max_payload_bytes=limit)
+    return encode(LoadedSound(audio), voice_format, name="a.wav", max_payload_bytes=limit)
 
 
 def decoded(payload):
@@ -53,10 +53,27 @@ def test_wav_is_what_pydub_would_write(samples, sample_rate):
 
 
 @pytest.mark.parametrize("voice_format", ENCODABLE)
-def test_slices_can_be_put_into_base64_one_by_one(voice_format):
-    audio = audio_of(tone(440, 16000), 16000)
-    slices = encode_in_slices(audio, voice_format, name="a.wav", max_payload_bytes=PLENTY)
-    assert b"".join(map(base64.b64encode, slices)) == base64.b64encode(pack(audio, voice_format))
+def test_the_size_is_that_of_the_slices(voice_format):
+    sound = LoadedSound(audio_of(tone(440, 16000, 7.0), 16000))
+    encoded = encode_in_slices(sound, voice_format, name="a.wav", max_payload_bytes=PLENTY)
+    assert encoded.size_bytes == len(b"".join(encoded.slices)) > 0
+
+
+@pytest.mark.parametrize("voice_format", ENCODABLE)
+@given(ends=st.lists(st.integers(1, SLICE_SAMPLES), max_size=5))
+@settings(max_examples=10, deadline=None)
+def test_in_whatever_slices_sound_comes_the_bytes_are_the_same(voice_format, ends):
+    audio = audio_of(tone(440, 16000, 3.0), 16000)
+    pcm = audio.raw_data
+    places = [0, *(2 * end for end in sorted({end for end in ends if 2 * end < len(pcm)})), len(pcm)]
+
+    class Sliced(LoadedSound):
+        def slices(self):
+            return (pcm[start:end] for start, end in pairwise(places))
+
+    assert encode(Sliced(audio), voice_format, name="a.wav", max_payload_bytes=PLENTY) == pack(
+        audio, voice_format
+    )
 
 
 def test_pcm_is_the_samples():

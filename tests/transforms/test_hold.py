@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from transforms.hold import HeldSound, Hold, allow_many_files
 from transforms.records import SampleRange
+from transforms.sound import SLICE_SAMPLES, LoadedSound
 
 
 def held(pcm: bytes) -> Hold:
@@ -67,6 +68,18 @@ def test_sound_is_the_pieces_joined():
     audio = sound.load()
     assert np.frombuffer(audio.raw_data, "<i2").tolist() == [*range(10, 20), *range(500, 503)]
     assert (sound.samples, audio.frame_rate, audio.sample_width, audio.channels) == (13, 8000, 2, 1)
+
+
+def test_slices_are_the_sound_and_none_is_large():
+    pcm = np.arange(210_000, dtype="<i4").astype("<i2").tobytes()
+    pieces = (SampleRange(10, 20), SampleRange(500, 150_001), SampleRange(160_000, 160_000 + SLICE_SAMPLES))
+    sound = HeldSound(held(pcm), pieces, 16_000)
+    loaded = LoadedSound(sound.load())
+    for each in (sound, loaded, loaded):
+        slices = list(each.slices())
+        assert b"".join(slices) == loaded.audio.raw_data
+        assert max(map(len, slices)) == 2 * SLICE_SAMPLES
+    assert (sound.samples, sound.sample_rate) == (loaded.samples, loaded.sample_rate)
 
 
 def test_long_sound_lies_in_a_file_without_a_name_that_many_threads_read(tmp_path, monkeypatch):

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from transforms.quality import SILENCE_DBFS, quality_of
 from transforms.records import Quality
-from transforms.sound import AudioSegment, sound_of
+from transforms.sound import LoadedSound, sound_of
 
 
-def audio(samples: np.ndarray | list[int]) -> AudioSegment:
-    return sound_of(np.array(samples).astype("<i2").tobytes(), 16_000)
+def audio(samples: np.ndarray | list[int]) -> LoadedSound:
+    return LoadedSound(sound_of(np.array(samples).astype("<i2").tobytes(), 16_000))
 
 
 def sine(amplitude: float) -> np.ndarray:
