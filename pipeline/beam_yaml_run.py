@@ -16,7 +16,7 @@ from pipeline.graph import Job
 from pipeline.job import max_calls_of
 from pipeline.job_settings import Places, Request, job_of
 from pipeline.run_record import new_run_id, utc_now
-from pipeline.runner import workers_of
+from pipeline.runner import refuse_unsound, workers_of
 from pipeline.state import (
     chain_of_runs,
     compact_answers,
@@ -63,10 +63,11 @@ def job_in(
 
     Raises:
         UsageError: another run uses the state or the output, or an earlier transform of
-            the pipeline keeps its state elsewhere.
+            the pipeline keeps its state elsewhere; or its runner would pay twice or lose rows.
         MissingCredentialsError: there is no key to call with.
         OutputError: the state cannot be written.
     """
+    refuse_unsound(type(pipeline.runner).__name__)
     run = _runs.get(pipeline)
     if run is None:
         EnvironmentCredentials().current()

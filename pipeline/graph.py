@@ -9,7 +9,7 @@ import apache_beam as beam
 
 from transforms.assemble import AssembleInStage, AssembleTranscripts
 from transforms.cut_settings import CutSettings
-from transforms.find import FindRecordings, ListRecordings
+from transforms.find import FindRecordings, ListRecordings, SpreadRecordings
 from transforms.known import Skipping
 from transforms.listing import Sources
 from transforms.long_cutting import CutChapters
@@ -67,7 +67,7 @@ def build(pipeline: beam.Pipeline, job: Job) -> None:
         listed = pipeline | "List recordings" >> ListRecordings(job.sources, job.skipping, job.coordination)
         told = listed | "Tell long ones" >> TellLongOnes(job.cutting, job.chapters)
         write(transcribe_long(told.chapters, job), job, "of long ones")
-        recordings = told.others | "Spread over workers" >> beam.Reshuffle().with_output_types(Recording)
+        recordings = told.others | "Spread over workers" >> SpreadRecordings()
     write(transcribe(recordings, job), job)
 
 

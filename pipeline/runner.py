@@ -42,6 +42,26 @@ REFUSED_RUNNERS = {
 }
 
 
+def refuse_unsound(runner: str) -> None:
+    """Look whether a runner does what is asked of it.
+
+    Args:
+        runner: its name, with or without its module.
+
+    Raises:
+        UsageError: it is known to lose rows or to pay twice.
+    """
+    reason = REFUSED_RUNNERS.get(_bare(runner))
+    if reason is not None:
+        raise UsageError(
+            f"--runner={runner} is refused: {reason}. Leave it out ({DEFAULT_RUNNER}) or name another."
+        )
+
+
+def _bare(runner: str) -> str:
+    return runner.rsplit(".", 1)[-1].lower()
+
+
 def beam_options(flags: Sequence[str]) -> PipelineOptions:
     """Beam's own options, with this project's default runner.
 
@@ -52,12 +72,8 @@ def beam_options(flags: Sequence[str]) -> PipelineOptions:
     standard = options.view_as(StandardOptions)
     if standard.runner is None:
         standard.runner = DEFAULT_RUNNER
-    name = standard.runner.rsplit(".", 1)[-1].lower()
-    if name in REFUSED_RUNNERS:
-        raise UsageError(
-            f"--runner={standard.runner} is refused: {REFUSED_RUNNERS[name]}. "
-            f"Leave it out ({DEFAULT_RUNNER}) or name another."
-        )
+    refuse_unsound(standard.runner)
+    name = _bare(standard.runner)
     workers = options.view_as(DirectOptions).direct_num_workers
     if workers < 0:
         raise UsageError(f"--direct_num_workers={workers}: expected 0 (one for each core) or more.")

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import apache_beam as beam
 from apache_beam.pvalue import PBegin, PCollection
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.windowed_value import WindowedValue
 
 from transforms.beam_counts import count
 from transforms.coders import RecordingCoder
@@ -16,7 +18,7 @@ from transforms.meter_files import borrowed_meter, give_back_meter
 from transforms.reading import Reading
 from transforms.records import Recording
 from transforms.shared_place import Coordination
-from transforms.sheets import packed, unpacked
+from transforms.sheets import Packer, packed, unpacked
 from transforms.stopping import StopReason, StopSignal
 
 LISTING_FAILED = "ListingFailed"
@@ -69,6 +71,34 @@ class ListRecordings(beam.PTransform):
     def expand(self, pbegin: PBegin) -> PCollection[Recording]:
         """Wire the steps."""
         return _read(_sheets_of(pbegin, self._list))
+
+
+@beam.typehints.with_input_types(Recording)
+@beam.typehints.with_output_types(Recording)
+class SpreadRecordings(beam.PTransform):
+    """Spread recordings over the workers, as `FindRecordings` does: ``PCollection[Recording]`` in and out.
+
+    They cross the shuffle by the sheet (`sheets`).
+    """
+
+    def expand(self, recordings: PCollection[Recording]) -> PCollection[Recording]:
+        """Wire the steps."""
+        sheets = recordings | "Pack" >> beam.ParDo(_Pack()).with_output_types(bytes)
+        return _read(sheets | "Shuffle" >> beam.Reshuffle().with_output_types(bytes))
+
+
+class _Pack(beam.DoFn):
+    """Packs the recordings of a bundle."""
+
+    def start_bundle(self) -> None:
+        self._packer = Packer(RecordingCoder().encode)
+
+    def process(self, element: Recording) -> Iterator[bytes]:
+        return self._packer.add(element)
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        for sheet in self._packer.rest():
+            yield WindowedValue(sheet, GlobalWindow().max_timestamp(), (GlobalWindow(),))
 
 
 def _sheets_of(pbegin: PBegin, function: beam.DoFn) -> PCollection[bytes]:

@@ -23,25 +23,39 @@ _MOST: Final = 256
 _LENGTH: Final = struct.Struct("<I")
 
 
-def packed(recordings: Iterable[Recording], encode: Callable[[Recording], bytes]) -> Iterator[bytes]:
-    """Pack recordings as they come, in order.
+class Packer:
+    """Packs recordings as they come, in order, into sheets for `unpacked`.
 
     Args:
-        recordings: any number.
-        encode: writes one; see `coders.RecordingCoder`.
-
-    Yields:
-        Sheets, for `unpacked`.
+        encode: writes a recording; see `coders.RecordingCoder`.
     """
-    lines: list[bytes] = []
-    for listed, recording in enumerate(recordings, 1):
-        line = encode(recording)
-        lines += (_LENGTH.pack(len(line)), line)
-        if len(lines) >= 2 * min(_MOST, max(1, listed // _SHEETS)):
-            yield zlib.compress(b"".join(lines))
-            lines = []
-    if lines:
-        yield zlib.compress(b"".join(lines))
+
+    def __init__(self, encode: Callable[[Recording], bytes]) -> None:
+        self._encode = encode
+        self._listed = 0
+        self._lines: list[bytes] = []
+
+    def add(self, recording: Recording) -> Iterator[bytes]:
+        """The sheet that it makes full, if it does."""
+        line = self._encode(recording)
+        self._lines += (_LENGTH.pack(len(line)), line)
+        self._listed += 1
+        if len(self._lines) >= 2 * min(_MOST, max(1, self._listed // _SHEETS)):
+            yield from self.rest()
+
+    def rest(self) -> Iterator[bytes]:
+        """A sheet of those that are in none yet, if there are any."""
+        if self._lines:
+            yield zlib.compress(b"".join(self._lines))
+            self._lines = []
+
+
+def packed(recordings: Iterable[Recording], encode: Callable[[Recording], bytes]) -> Iterator[bytes]:
+    """Sheets of any number of recordings; see `Packer`."""
+    packer = Packer(encode)
+    for recording in recordings:
+        yield from packer.add(recording)
+    yield from packer.rest()
 
 
 def unpacked(sheet: bytes, decode: Callable[[bytes], Recording]) -> Iterator[Recording]:

@@ -6,10 +6,15 @@ import os
 import re
 import shlex
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 import apache_beam
 import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.portability.api import beam_runner_api_pb2
+from apache_beam.runners.portability.stager import Stager
+from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from pipeline.service.settings import TEST_SECRET_ID, TEST_SECRET_KEY
@@ -27,6 +32,7 @@ from tests.installed import (
     source_in,
 )
 
+REQUIREMENTS = ROOT / "containers" / "worker-requirements.txt"
 DOCKERFILE = ROOT / "containers" / "worker.Dockerfile"
 WITHOUT_KEYS = {"TENCENTCLOUD_SECRET_ID": "", "TENCENTCLOUD_SECRET_KEY": ""}
 
@@ -88,6 +94,24 @@ def test_workers_without_the_packages_end_the_job_and_say_what_is_missing(
     assert run.code == 1, run.stderr
     assert "No module named 'transforms'" in run.stderr
     assert service.stats().calls == 0
+
+
+def test_the_requirements_of_workers_are_the_extras_and_go_with_the_archive(tmp_path: Path) -> None:
+    lines = REQUIREMENTS.read_text("utf-8").splitlines()
+    required = {(each.name, each.specifier) for each in map(Requirement, lines[1:])}
+    asked = [Requirement(each) for each in metadata.requires("beamscribe") or []]
+    assert required == {
+        (each.name, each.specifier)
+        for each in asked
+        if each.marker is not None and str(each.marker) in ('extra == "objects"', 'extra == "redis"')
+    }
+    source = source_in(tmp_path / "source")
+    flags = [f"--setup_file={source / 'setup.py'}", f"--requirements_file={REQUIREMENTS}"]
+    options = PipelineOptions([*flags, "--requirements_cache=skip"])
+    staged = Stager.create_job_resources(options, str(tmp_path))
+    name_of = beam_runner_api_pb2.ArtifactStagingToRolePayload.FromString
+    names = {name_of(each.role_payload).staged_name for each in staged}
+    assert names >= {"requirements.txt", "workflow.tar.gz"}
 
 
 def instructions() -> list[list[str]]:

@@ -106,6 +106,14 @@ def test_without_keys_nothing_is_built(monkeypatch, tmp_path: Path, serve) -> No
         run(arguments_for("transcripts.yaml", serve()))
 
 
+def test_a_runner_that_would_pay_four_times_is_refused(serve) -> None:
+    service = serve()
+    arguments = [each for each in arguments_for("transcripts.yaml", service) if "--runner" not in each]
+    with pytest.raises((UsageError, ValueError), match="would pay for its calls four times"):
+        run([*arguments, "--runner=BundleBasedDirectRunner"])
+    assert service.stats().calls == 0
+
+
 def test_a_row_that_names_no_recording_is_an_error_and_no_end(serve) -> None:
     transcribe = {"recognition": {"endpoint": serve().endpoint}, "error_handling": ERRORS}
     wrong = [beam.Row(audio="", channel=0), beam.Row(audio="recordings/letter_16k.wav", channel=-1)]

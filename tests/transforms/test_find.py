@@ -11,7 +11,7 @@ from apache_beam.testing.test_pipeline import TestPipeline
 from apache_beam.testing.util import assert_that, equal_to
 
 from transforms import find
-from transforms.find import FindRecordings
+from transforms.find import FindRecordings, SpreadRecordings
 from transforms.listing import Sources
 from transforms.records import Mark, Recording
 from transforms.stopping import StopSignal
@@ -98,3 +98,10 @@ def test_the_steps_can_be_read(tmp_path):
         "Find recordings/List recordings",
         "Find recordings/Spread over workers",
     } <= set(labels)
+
+
+def test_what_is_spread_comes_out_as_it_went_in():
+    recordings = [Recording(f"/in/{n}.wav", b"/in/%d.wav" % n, mark=Mark(n, f"{n}")) for n in range(1000)]
+    with TestPipeline(runner="FnApiRunner") as pipeline:
+        found = pipeline | beam.Create(recordings) | SpreadRecordings()
+        assert_that(found, equal_to(recordings))
