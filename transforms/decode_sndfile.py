@@ -70,6 +70,9 @@ class SndfileDecoder:
         raw: the stream is bare samples, of this encoding.
         start_frame: where it begins; only PCM and flac can be moved in to the frame.
 
+    Attributes:
+        announced_frames: how many libsndfile says that there are, which may be a guess.
+
     Raises:
         UndecodableError: libsndfile does not open it, or gets no sample out of it.
         BeamscribeError, OSError: reading the stream failed.
@@ -100,6 +103,7 @@ class SndfileDecoder:
             raise UndecodableError(codes.NOT_AUDIO, f"libsndfile says: {_text_of(error)}") from error
         self.sample_rate: int = self._file.samplerate
         self.channels: int = self._file.channels
+        self.announced_frames: int = self._file.frames
         self.low_frequency_channel = low_frequency_channel
         if low_frequency_channel is None:
             self.low_frequency_channel = _LOW_FREQUENCY_CHANNELS.get((self._file.format, self.channels))

@@ -8,6 +8,7 @@ is wrong inside the coded spectrum cannot be told from a right one: nothing chec
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -69,13 +70,20 @@ class FrameScan:
         return ", ".join(found) or None
 
 
-def scan_frames(stream: Readable) -> FrameScan | None:
+def scan_frames(
+    stream: Readable, seen: Callable[[int, bytes, NDArray[np.intp]], None] | None = None
+) -> FrameScan | None:
     """Walk all frames; None where there are none, or of a free bit rate, which has no lengths.
 
     The stream is left somewhere.
+
+    Args:
+        stream: the file.
+        seen: told what was walked, piece by piece: where it lies in the file, its bytes, and where in
+            these frames begin and, last, where they end.
     """
     size = stream.seek(0, 2)
-    position = _next_frame(stream, _behind_tag(stream, 0), size)
+    position = _next_frame(stream, behind_tags(stream, 0), size)
     announced = None if position is None else _announced(_read(stream, position, _HEAD_BYTES))
     frames = samples = gaps = broken = 0
     is_cut = False
@@ -83,10 +91,12 @@ def scan_frames(stream: Readable) -> FrameScan | None:
         data = _read(stream, position, _WINDOW_BYTES)
         places, length = _places(data)
         if len(places) > 1:
-            seen = np.array(places, np.intp)
-            frames += len(seen) - 1
-            samples += _samples(data, seen[:-1])
-            broken += _impossible(data, seen[:-1], np.diff(seen))
+            begins = np.array(places, np.intp)
+            frames += len(begins) - 1
+            samples += _samples(data, begins[:-1])
+            broken += _impossible(data, begins[:-1], np.diff(begins))
+            if seen is not None:
+                seen(position, data, begins)
         position += places[-1]
         if length:
             # Short of a window, it was cut off while it was read.
@@ -94,7 +104,7 @@ def scan_frames(stream: Readable) -> FrameScan | None:
             if is_cut:
                 break
             continue
-        behind = _behind_tag(stream, position)
+        behind = behind_tags(stream, position)
         if _is_end(_read(stream, behind, _WINDOW_BYTES), size - behind):
             break
         position = _next_frame(stream, behind, size)
@@ -145,6 +155,23 @@ def _length_at(data: bytes, position: int) -> int:
     return _layer_3_frame_bytes(head[1:3])
 
 
+def layer_3_bytes(head: bytes) -> int:
+    """Bytes of the layer III frame that begins so; 0 if none does."""
+    if len(head) < _HEADER_BYTES or head[0] != 0xFF or _is_adts(head, 0):
+        return 0
+    return _layer_3_frame_bytes(head[1:3])
+
+
+def samples_a_frame(head: bytes | bytearray) -> int:
+    """How many samples a layer III frame stands for, in each channel."""
+    return 1152 if head[1] >> 3 & 3 == _MPEG_1 else 576
+
+
+def sample_rate_of(head: bytes) -> int:
+    """The rate of a layer III frame."""
+    return _RATES[head[1] >> 3 & 3][head[2] >> 2 & 3]
+
+
 def _samples(data: bytes, places: NDArray[np.intp]) -> int:
     """What the frames stand for, in each channel."""
     raw = np.frombuffer(data, np.uint8)
@@ -165,7 +192,7 @@ def _layer_3_frame_bytes(head: bytes) -> int:
     return (144 if is_first else 72) * kilobits * 1000 // _RATES[version][rate] + (head[1] >> 1 & 1)
 
 
-def _behind_tag(stream: Readable, position: int) -> int:
+def behind_tags(stream: Readable, position: int) -> int:
     """Behind the tags that begin there, as large as they say: where files are joined, one stands inside."""
     while True:
         head = _read(stream, position, 16)
