@@ -11,16 +11,19 @@ from transforms.chapters import LEAST_RATE, Chapters, chapters_of
 from transforms.cut_settings import CutSettings
 from transforms.engines import sample_rate_of
 from transforms.errors import RecordingError
+from transforms.object_file import ObjectFile
 from transforms.outline import outline_of
 from transforms.records import Mark, Recording
 from transforms.resampling import resampling_period
 from transforms.source import can_be_parted, open_parted, opened_as
 
-# Flac of speech at 8 kHz takes several times as much; smaller files need not be opened.
-_LEAST_FLAC_BYTES_A_SECOND = 1000
-# Of wav a byte for each sample at the least rate.
+# Mp3 of 8 kbit/s, which is the least; flac of speech at 8 kHz takes several times as much. Smaller
+# files need not be opened.
+_LEAST_BYTES_A_SECOND_OF_ALL = 1000
+# Of mp3 that of 16 kbit/s: requests are dearer. Of wav a byte for each sample at the least rate.
 _LEAST_BYTES_A_SECOND = {
-    "flac": _LEAST_FLAC_BYTES_A_SECOND,
+    "flac": 1000,
+    "mp3": 2000,
     **dict.fromkeys(("wav", "wave", "bwf", "rf64", "w64"), LEAST_RATE),
 }
 
@@ -64,7 +67,7 @@ def may_be_long(recording: Recording, settings: CutSettings, above_seconds: floa
         return False  # its transcript could not be told from one of the channels of the whole
     mark = recording.mark
     if not is_uri(recording.location):
-        return mark is None or mark.size_bytes >= above_seconds * _LEAST_FLAC_BYTES_A_SECOND
+        return mark is None or mark.size_bytes >= above_seconds * _LEAST_BYTES_A_SECOND_OF_ALL
     ending = uri_text(recording.location).rpartition(".")[2].lower()
     if mark is None or ending not in _LEAST_BYTES_A_SECOND or mark.size_bytes > settings.limits.max_bytes:
         return False
@@ -89,7 +92,8 @@ def _long_recording(
     source: BinaryIO, recording: Recording, settings: CutSettings, engine: str, above_seconds: float
 ) -> LongRecording | None:
     state = opened_as(source)
-    outline = outline_of(source)
+    whole = source.in_order if isinstance(source, ObjectFile) else None
+    outline = outline_of(source, above_seconds, whole)
     if outline is None or not outline.seconds > above_seconds:
         return None
     sounding = outline.channels if settings.channel_choice(recording).kind == "split" else 1

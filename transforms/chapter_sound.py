@@ -17,6 +17,7 @@ from transforms.chapters import Border, Chapters, Stretch
 from transforms.checksum import read_error
 from transforms.chosen import ChannelChoice, Chosen, chosen_of
 from transforms.decode_base import Decoder, ShieldedStream, UndecodableError
+from transforms.decode_mpeg import MpegDecoder
 from transforms.decode_sndfile import SndfileDecoder
 from transforms.errors import RecordingError
 from transforms.normalize import channel_numbers
@@ -113,10 +114,7 @@ class StretchSound:
 
     def _blocks(self) -> Iterator[StretchBlock]:
         try:
-            first_frame = self._stretch.first_frame
-            decoder = SndfileDecoder(
-                self._stream, self._chapters.outline.low_frequency_channel, start_frame=first_frame
-            )
+            decoder = self._decoder()
         except UndecodableError as error:
             raise self._odd(error.reason) from error
         with closing(decoder):
@@ -124,7 +122,14 @@ class StretchSound:
             self.numbers = channel_numbers(decoder, self._choice, self._name)
             yield from self._cut_to_size(self._resampled(decoder))
 
-    def _resampled(self, decoder: SndfileDecoder) -> Iterator[Samples]:
+    def _decoder(self) -> SndfileDecoder | MpegDecoder:
+        """By what decodes in one piece, too."""
+        outline, first = self._chapters.outline, self._stretch.first_frame
+        if outline.mpeg is None:
+            return SndfileDecoder(self._stream, outline.low_frequency_channel, start_frame=first)
+        return MpegDecoder(self._stream, outline.mpeg, outline.frames, outline.sample_rate, first)
+
+    def _resampled(self, decoder: Decoder) -> Iterator[Samples]:
         """From the first frame that is resampled to the recording's end; taken as far as it is needed."""
         chosen = chosen_of(
             self._choice,
@@ -140,7 +145,7 @@ class StretchSound:
             yield resampler.resample(block[dropped:])
         yield resampler.finish()
 
-    def _mixed(self, decoder: SndfileDecoder, chosen: Chosen) -> Iterator[Samples]:
+    def _mixed(self, decoder: Decoder, chosen: Chosen) -> Iterator[Samples]:
         frame = self._stretch.first_frame
         for block in decoder.blocks():
             end = frame + len(block)

@@ -20,6 +20,7 @@ from transforms.cut_source import ChannelCut, CutTask, SourceCut
 from transforms.cuts import CutPolicy
 from transforms.errors import RecordingError
 from transforms.hold import Hold
+from transforms.mpeg_outline import MpegPlaces
 from transforms.outline import Outline
 from transforms.records import PlannedSegment, Stage
 from transforms.speech_frames import SpeechFrames
@@ -89,7 +90,7 @@ def _task(kind: str, fields: dict[str, Any]) -> Task:
     fields["channels"] = ChannelChoice(**fields["channels"])
     if kind == "cut":
         return CutTask(**{**fields, "policy": CutPolicy(**fields["policy"])})
-    outline = Outline(**fields["chapters"].pop("outline"))
+    outline = _outline(**fields["chapters"].pop("outline"))
     fields["chapters"] = Chapters(outline, **fields["chapters"])
     if kind == "listen":
         return ListenTask(**fields)
@@ -98,6 +99,12 @@ def _task(kind: str, fields: dict[str, Any]) -> Task:
         **fields,
         segments=tuple((number, tuple(map(PlannedSegment.of_pairs, pairs))) for number, pairs in segments),
     )
+
+
+def _outline(mpeg: dict[str, Any] | None, **fields: Any) -> Outline:
+    if mpeg is None:
+        return Outline(**fields)
+    return Outline(**fields, mpeg=MpegPlaces(**{**mpeg, "entries": tuple(mpeg["entries"])}))
 
 
 def holds_of(answer: Answer) -> list[Hold]:

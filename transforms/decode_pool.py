@@ -99,20 +99,31 @@ class DecodePool:
         return _with_complaint(answer, process.said)
 
     def listen(self, source: BinaryIO, task: ListenTask) -> ChapterHeard:
-        """`chapter_work.listen` in a process of this thread; raises what `cut` does."""
-        answer = self._chapter_answer(source, task)
+        """`chapter_work.listen` in a process of this thread; raises what `cut` does.
+
+        Raises:
+            RecordingError: also where the decoder said that something is damaged.
+        """
+        process = self._process_of_this_thread()
+        answer = self._chapter_answer(process, source, task)
         assert isinstance(answer, ChapterHeard), "that was asked for"
+        if _COMPLAINT.search(process.said) is not None:
+            raise RecordingError(
+                Stage.DECODE,
+                codes.DECODE_FAILED,
+                f"{task.name}: its decoder reported an error. Compare it with the original.",
+            )
         return answer
 
     def take(self, source: BinaryIO, task: TakeTask) -> SoundTaken:
         """`chapter_work.take` in a process of this thread; raises what `cut` does."""
-        answer = self._chapter_answer(source, task)
+        answer = self._chapter_answer(self._process_of_this_thread(), source, task)
         assert isinstance(answer, SoundTaken), "that was asked for"
         return answer
 
-    def _chapter_answer(self, source: BinaryIO, task: ListenTask | TakeTask) -> Done:
+    def _chapter_answer(self, process: DecodeChild, source: BinaryIO, task: ListenTask | TakeTask) -> Done:
         try:
-            return self._answer(self._process_of_this_thread(), source, task)
+            return self._answer(process, source, task)
         except _EndedError as error:
             raise error.failure from error
 

@@ -1,16 +1,19 @@
-"""How long a recording is, by its header, where samples can be found by their number. Pure.
+"""How long a recording is where samples can be found by their number. Pure.
 
-These are the forms of wav with samples that are not compressed (RIFF, RF64, Wave64), and flac.
-A recording whose header is not in order has no outline: it is decoded from its first byte to
-its last.
+These are the forms of wav with samples that are not compressed (RIFF, RF64, Wave64), flac, and
+mp3, of which all frames are walked. A recording that is not in order has no outline: it is
+decoded from its first byte to its last.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Final
 
-from transforms.sniff import Readable, read_wav_layout
+from transforms.mpeg_outline import MpegOutline, MpegPlaces, outline_of_mpeg
+from transforms.sniff import HEAD_BYTES, Readable, is_mpeg_layer_3, read_wav_layout
 
 _SAMPLE_BYTES: Final = {
     "PCM_U8": 1,
@@ -36,12 +39,14 @@ class Outline:
         sample_rate: frames per second.
         channels: of each frame.
         low_frequency_channel: see `decode_base.Decoder`; None too where the decoder knows it.
+        mpeg: where the frames of an mp3 file lie; None for others.
     """
 
     frames: int
     sample_rate: int
     channels: int
     low_frequency_channel: int | None = None
+    mpeg: MpegPlaces | None = None
 
     @property
     def seconds(self) -> float:
@@ -49,16 +54,33 @@ class Outline:
         return self.frames / self.sample_rate
 
 
-def outline_of(stream: Readable) -> Outline | None:
-    """Read a header; None for what can only be decoded in one piece.
+def outline_of(
+    stream: Readable,
+    above_seconds: float = 0.0,
+    whole: Callable[[], AbstractContextManager[Readable]] | None = None,
+) -> Outline | None:
+    """Read a header, or walk the frames; None for what can only be decoded in one piece.
 
     The stream is left somewhere.
+
+    Args:
+        stream: the file.
+        above_seconds: an mp3 file that is not longer, as far as its first frame tells, has none.
+        whole: opens the file to be read from its start to its end; None if ``stream`` is good for that.
     """
     stream.seek(0)
-    head = stream.read(_FLAC_NUMBERS.stop)
+    head = stream.read(HEAD_BYTES)
     if head.startswith(b"fLaC"):
         return _of_flac(head)
+    if is_mpeg_layer_3(head) or head.startswith(b"ID3"):
+        return _of_mpeg(outline_of_mpeg(stream, above_seconds, whole))
     return _of_wav(stream)
+
+
+def _of_mpeg(found: MpegOutline | None) -> Outline | None:
+    if found is None:
+        return None
+    return Outline(found.frames, found.sample_rate, found.channels, mpeg=found.places)
 
 
 def _of_flac(head: bytes) -> Outline | None:

@@ -68,10 +68,10 @@ def is_for_libsndfile(head: bytes) -> bool:
         return head[8:12] == b"WAVE"
     if head.startswith(b"FORM"):
         return head[8:12] in (b"AIFF", b"AIFC")
-    return head.startswith(_MAGICS) or _is_mpeg_layer_3(head)
+    return head.startswith(_MAGICS) or is_mpeg_layer_3(head)
 
 
-def _is_mpeg_layer_3(head: bytes) -> bool:
+def is_mpeg_layer_3(head: bytes) -> bool:
     """Eleven bits of synchronization, then layer III, which tells it from AAC in ADTS."""
     return len(head) > 1 and head[0] == 0xFF and head[1] & 0xE6 == 0xE2
 

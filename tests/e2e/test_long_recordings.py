@@ -12,6 +12,7 @@ import soundfile
 
 from tests.e2e.command import beamscribe, ended, records, rows, settings, start_apart
 from tests.e2e.long_sounds import TWO_WORKERS, phrases, told
+from tests.transforms.media_files import av_file
 
 
 @pytest.mark.thorough
@@ -58,6 +59,38 @@ def test_rows_of_long_recordings_are_those_of_one_piece_and_no_call_is_made_twic
     for name in ("recordings_read", "recordings_done", "segments_cut", "audio_ms", "speech_ms", "calls"):
         assert of_several[name] == of_one[name], name
     assert (of_one["chapters_heard"], of_several["chapters_heard"]) == (0, 3 + 4)
+
+
+@pytest.mark.thorough
+def test_rows_of_long_mp3_are_those_of_one_piece(serve, tmp_path):
+    (tmp_path / "in").mkdir()
+    stereo = np.stack((phrases(22050, 11.3, 1), phrases(22050, 11.3, 2)), axis=1)
+    soundfile.write(tmp_path / "in" / "varying.mp3", stereo, 22050)
+    mono = av_file(
+        phrases(8000, 11.0, 3) / 32768,
+        8000,
+        "mp3",
+        "libmp3lame",
+        bit_rate=24_000,
+        options={"write_xing": "0"},
+    )
+    (tmp_path / "in" / "constant.mp3").write_bytes(mono)
+    # What goes the old way: damaged, cut off, joined.
+    (tmp_path / "in" / "damaged.mp3").write_bytes(mono[:700_000] + bytes(2000) + mono[702_000:])
+    (tmp_path / "in" / "cut_off.mp3").write_bytes(mono[:-50])
+    joined = (tmp_path / "in" / "varying.mp3").read_bytes() + mono
+    (tmp_path / "in" / "joined.mp3").write_bytes(joined)
+    service = serve()
+    changes = settings(service, segmentation__skip_silence="true", audio__chapters_above_hours=0.1)
+    arguments = ("run", "--input", tmp_path / "in", *changes, "--output")
+    one = beamscribe(*arguments, tmp_path / "one")
+    billed = service.stats().billed
+    several = beamscribe(*arguments, tmp_path / "several", *TWO_WORKERS)
+    assert (one.code, several.code) == (3, 3), several.stderr
+    assert told(tmp_path / "several") == told(tmp_path / "one")
+    assert service.stats().billed == 2 * billed
+    [totals] = (each["timeline"]["totals"] for each in records(tmp_path / "several"))
+    assert totals["chapters_heard"] == 3 + 3
 
 
 @pytest.mark.thorough

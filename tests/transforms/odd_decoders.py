@@ -16,8 +16,9 @@ from typing import BinaryIO
 import numpy as np
 
 from transforms.checksum import Checked
-from transforms.cut_source import CutTask, SourceCut, cut_source
-from transforms.decode_process import end_with, main
+from transforms.cut_source import SourceCut, cut_source
+from transforms.decode_messages import Done, Task
+from transforms.decode_process import done, end_with, main
 
 
 def told(value: object) -> SourceCut:
@@ -30,7 +31,7 @@ def wait_for(path: str) -> None:
         time.sleep(0.01)
 
 
-def odd(source: BinaryIO, task: CutTask, progress: Callable[[float], None]) -> SourceCut:
+def odd(source: BinaryIO, task: Task, progress: Callable[[float], None]) -> Done:
     what, *details = task.name.split(":")
     match what:
         case "hang":
@@ -81,7 +82,7 @@ def odd(source: BinaryIO, task: CutTask, progress: Callable[[float], None]) -> S
             return told(dict(os.environ))
         case "process":
             return told([os.getpid(), len(list(Path("/dev/fd").iterdir()))])
-    return cut_source(source, task, progress)
+    return done(source, task, progress)
 
 
 if __name__ == "__main__":

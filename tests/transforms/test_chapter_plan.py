@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from mp3_files import mp3
 from speech_samples import letter
 
 from transforms import chapters, speech_chapters
@@ -134,6 +135,30 @@ def test_chapters_give_the_segments_of_one_piece(way, tmp_path):
     segments = segments_in(plan, settings)
     assert len(segments) > 8
     assert told(segments) == told(list(whole.segments()))
+
+
+@pytest.mark.parametrize("kind", ["with a tag", pytest.param("varying", marks=pytest.mark.thorough)])
+def test_chapters_of_mp3_give_the_segments_of_one_piece(kind, tmp_path):
+    recording = mp3_written(tmp_path / "a.mp3", mp3(kind, RATE, 95.0, 2))
+    whole = cut_recording(recording, SETTINGS)
+    plan = plan_of(recording, SETTINGS)
+    assert plan.extents == whole.extents
+    segments = segments_in(plan, SETTINGS)
+    assert len(segments) > 8
+    assert told(segments) == told(list(whole.segments()))
+
+
+def test_mp3_that_is_damaged_cut_off_or_joined_is_not_worked_in_chapters(tmp_path):
+    data = mp3("with a tag", RATE, 70.0)
+    middle = len(data) // 2
+    assert long_recording_of(mp3_written(tmp_path / "a.mp3", data), SETTINGS, 60) is not None
+    for odd in (data[:-9], data[:middle] + bytes(9) + data[middle:], data + data):
+        assert long_recording_of(mp3_written(tmp_path / "a.mp3", odd), SETTINGS, 60) is None
+
+
+def mp3_written(path: Path, data: bytes) -> Recording:
+    path.write_bytes(data)
+    return Recording(str(path), os.fsencode(path))
 
 
 def test_cuts_and_keys_are_recorded_and_found_again_either_way(tmp_path, record):

@@ -5,6 +5,7 @@ import io
 import numpy as np
 import pytest
 from media_files import sound_file
+from mp3_files import mp3
 
 from transforms import chapters as chapters_module
 from transforms.chapter_sound import StretchSound
@@ -96,3 +97,18 @@ def test_and_in_every_form_of_samples(subtype):
 def test_and_in_every_container_and_for_every_choice_of_channels(container, choice):
     data = sound_file(music(44100, 85.0, 3), 44100, container=container, subtype="PCM_16")
     assert check_chapters(data, 16000, choice) == 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "from_rate", "channels", "choice"),
+    [
+        ("varying", 22050, 2, "mix"),
+        ("without a tag", 8000, 1, "mix"),
+        pytest.param("varying", 44100, 2, "mix", marks=pytest.mark.thorough),
+        pytest.param("with a tag", 22050, 2, "split", marks=pytest.mark.thorough),
+        pytest.param("with a tag", 48000, 2, "only", marks=pytest.mark.thorough),
+        pytest.param("varying", 16000, 1, "mix", marks=pytest.mark.thorough),
+    ],
+)
+def test_and_of_mp3(kind, from_rate, channels, choice):
+    assert check_chapters(mp3(kind, from_rate, 85.0, channels), 16000, CHOICES[choice]) == 3

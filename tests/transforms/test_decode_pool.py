@@ -17,11 +17,14 @@ import numpy as np
 import pytest
 import soundfile
 
+from transforms.chapter_work import ChapterHeard, ListenTask
+from transforms.chapters import Chapters
 from transforms.chosen import ChannelChoice
 from transforms.cut_source import CutTask, SourceCut, cut_source
 from transforms.cuts import CutPolicy
 from transforms.decode_pool import DecodePool
 from transforms.errors import RecordingError
+from transforms.outline import Outline
 
 RATE = 16_000
 RECORDINGS = Path(__file__).resolve().parents[1] / "recordings"
@@ -84,6 +87,19 @@ def wait_until(done: Callable[[], bool]) -> bool:
     while not done() and time.monotonic() < until:
         time.sleep(0.02)
     return done()
+
+
+def test_a_chapter_of_which_the_decoder_complains_is_not_heard(pools, wav):
+    pool = pools()
+    chapters = Chapters(Outline(RATE, RATE, 1), RATE, 1)
+    for name, heard in (("warn", True), ("conceal", False)):
+        task = ListenTask(name, chapters, 0, ChannelChoice.mix(), "energy")
+        with wav.open("rb", buffering=0) as source:
+            if heard:
+                assert isinstance(pool.listen(source, task), ChapterHeard)
+                continue
+            with pytest.raises(RecordingError, match="its decoder reported an error"):
+                pool.listen(source, task)
 
 
 @pytest.mark.parametrize("kind", ["mix", "split"])

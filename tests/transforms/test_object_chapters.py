@@ -17,6 +17,7 @@ import pytest
 import soundfile
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.timestamp import MIN_TIMESTAMP
+from mp3_files import mp3
 
 from tests.object_server import BUCKET, fault_proxy
 from transforms import chapters, cutter, speech_chapters
@@ -196,6 +197,35 @@ def test_a_header_takes_two_requests(s3, long, settings, monkeypatch):
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
         assert long_recording_of(long.recording, settings, 60) == long
         assert [each.split()[0] for each in proxy.requests] == ["HEAD", "GET"]
+
+
+def test_an_mp3_is_walked_once_in_order_and_only_if_it_may_be_long(
+    s3, tmp_path, settings, cutters, monkeypatch
+):
+    for module in (chapters, speech_chapters):
+        monkeypatch.setattr(module, "CHAPTER_SECONDS", 40)
+    uri, data = f"s3://{BUCKET}/long.mp3", mp3("varying", RATE, 95.0, 2)
+    objects = Objects(uri)
+    objects.put("", data)
+    (tmp_path / "a.mp3").write_bytes(data)
+    recording = Recording(uri, uri.encode(), mark=objects.mark(""))
+    with fault_proxy(s3.url, every=0) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        assert long_recording_of(recording, settings, 96) is None
+        assert [each.split()[0] for each in proxy.requests] == ["HEAD", "GET"]
+        found = long_recording_of(recording, settings, 60)
+        # Its header, and then all of it: a megabyte in one request, and where it ends again.
+        assert [each.split()[0] for each in proxy.requests[2:]] == ["HEAD", "GET", "HEAD", "GET", "GET"]
+        local = long_recording_of(Recording("a.mp3", os.fsencode(tmp_path / "a.mp3")), settings, 60)
+        assert found is not None
+        assert found.chapters == local.chapters
+        monkeypatch.setattr("transforms.source.BLOCK_BYTES", 1 << 16)
+        cut, _ = cutters()
+        heard = cut.listen(found, 2)
+        assert isinstance(heard, ChapterHeard)
+        assert heard == cut.listen(local, 2)
+        assert len(proxy.requests) - 7 < len(data) / (1 << 16)
+    assert isinstance(cut.check(found), Checked)
 
 
 def test_a_process_that_asks_for_the_same_block_without_end_is_ended(long, monkeypatch):
