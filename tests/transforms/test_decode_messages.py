@@ -24,6 +24,7 @@ from transforms.decode_messages import (
 )
 from transforms.errors import RecordingError
 from transforms.hold import Hold
+from transforms.mpeg_outline import MpegPlaces
 from transforms.outline import Outline
 from transforms.records import PlannedSegment, SampleRange, Stage
 from transforms.speech_frames import SpeechFrames
@@ -59,12 +60,22 @@ def test_a_task_arrives_as_it_was(name, kind, channel, max_hours):
     assert task_from_bytes(task_to_bytes(task)) == (task, None)
 
 
+places = st.builds(
+    MpegPlaces,
+    st.integers(1, 10**9),
+    st.sampled_from([576, 1152]),
+    st.integers(0, 5000),
+    st.booleans(),
+    st.integers(8, 1000),
+    st.lists(st.integers(0, 10**12), max_size=3).map(tuple),
+)
 outlines = st.builds(
     Outline,
     st.integers(1, 10**12),
     st.integers(8000, 192_000),
     st.integers(1, 8),
     st.none() | st.integers(0, 7),
+    st.none() | places,
 )
 long_ones = st.builds(Chapters, outlines, st.sampled_from([8000, 16000]), st.integers(1, 10**6))
 
