@@ -137,7 +137,8 @@ def test_chapters_give_the_segments_of_one_piece(way, tmp_path):
     assert told(segments) == told(list(whole.segments()))
 
 
-@pytest.mark.parametrize("kind", ["with a tag", pytest.param("varying", marks=pytest.mark.thorough)])
+@pytest.mark.thorough
+@pytest.mark.parametrize("kind", ["with a tag", "varying"])
 def test_chapters_of_mp3_give_the_segments_of_one_piece(kind, tmp_path):
     recording = mp3_written(tmp_path / "a.mp3", mp3(kind, RATE, 95.0, 2))
     whole = cut_recording(recording, SETTINGS)

@@ -15,7 +15,7 @@ from transforms.decode_mpeg import MpegDecoder
 from transforms.mpeg_outline import MpegOutline, outline_of_mpeg
 
 KINDS = ("with a tag", "without a tag", "varying")
-SECONDS = 7.3
+SECONDS = 5.3
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +44,7 @@ def test_from_any_place_on_it_has_the_samples_of_one_piece(rate, channels, kind,
     assert outline is not None
     whole, damage = in_one_piece(data)
     assert damage is None
-    assert len(outline.places.entries) >= 5
+    assert len(outline.places.entries) >= 4
     for start in [0, *range(1, outline.frames, rate * 4 // 3), outline.frames - 1]:
         samples, damage = from_inside(data, outline, start)
         assert damage is None
@@ -99,7 +99,7 @@ def test_another_number_of_samples_than_expected_is_damage():
     assert outline is not None
     frames = places(data)
     cut = data[: frames[-20]]
-    _, damage = from_inside(cut, outline, 100_000)
+    _, damage = from_inside(cut, outline, 90_000)
     assert damage is not None
     assert "samples come out of it instead of" in damage
 
