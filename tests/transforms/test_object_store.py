@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from tests.object_server import BUCKET, as_google, fault_proxy
+from tests.object_server import BUCKET, CREDENTIALS, as_google, fault_proxy
 from transforms import object_store
 from transforms.errors import UsageError
 from transforms.listing import Sources, check_sources
@@ -82,3 +82,39 @@ def test_a_file_of_googles_credentials_is_found_and_signs(s3, tmp_path, monkeypa
 
 def decoded(part: str) -> bytes:
     return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+
+
+def test_keys_are_found_where_tools_of_amazon_find_them(s3, monkeypatch, tmp_path):
+    for name in set(CREDENTIALS) - {"AWS_REGION"}:
+        monkeypatch.delenv(name)
+    profile = f"[calls]\naws_access_key_id = {CREDENTIALS['AWS_ACCESS_KEY_ID']}\n"
+    (tmp_path / "keys").write_text(
+        f"{profile}aws_secret_access_key = {CREDENTIALS['AWS_SECRET_ACCESS_KEY']}\n"
+    )
+    with fault_proxy(s3.url, every=0) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        with pytest.raises(PermissionError, match="AWS_SKIP_SIGNATURE"):
+            Objects(f"s3://{BUCKET}")
+        monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "keys"))
+        monkeypatch.setenv("AWS_PROFILE", "calls")
+        Objects(f"s3://{BUCKET}").put("a", b"")
+        assert proxy.signed_by == {CREDENTIALS["AWS_ACCESS_KEY_ID"]}
+
+
+def test_public_buckets_need_no_keys(s3, monkeypatch):
+    Objects(f"s3://{BUCKET}").put("a", b"public")
+    anybody = {
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": "s3:GetObject",
+        "Resource": f"arn:aws:s3:::{BUCKET}/*",
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [anybody]})
+    s3.client().put_bucket_policy(Bucket=BUCKET, Policy=policy)
+    for name in CREDENTIALS:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
+    with fault_proxy(s3.url, every=0) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        assert Objects(f"s3://{BUCKET}").read("a") == b"public"
+        assert proxy.signed_by == {"none"}

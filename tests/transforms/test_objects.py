@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import errno
 import io
-import json
 import os
 import pickle
 import sys
@@ -327,39 +326,3 @@ def test_without_the_library_the_extra_is_named(monkeypatch):
     open_store.cache_clear()
     with pytest.raises(UsageError, match=r"beamscribe\[objects\]"):
         Objects("s3://bucket/a")
-
-
-def test_keys_are_found_where_tools_of_amazon_find_them(s3, monkeypatch, tmp_path):
-    for name in set(CREDENTIALS) - {"AWS_REGION"}:
-        monkeypatch.delenv(name)
-    profile = f"[calls]\naws_access_key_id = {CREDENTIALS['AWS_ACCESS_KEY_ID']}\n"
-    (tmp_path / "keys").write_text(
-        f"{profile}aws_secret_access_key = {CREDENTIALS['AWS_SECRET_ACCESS_KEY']}\n"
-    )
-    with fault_proxy(s3.url, every=0) as proxy:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
-        with pytest.raises(PermissionError, match="AWS_SKIP_SIGNATURE"):
-            Objects(f"s3://{BUCKET}")
-        monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "keys"))
-        monkeypatch.setenv("AWS_PROFILE", "calls")
-        Objects(f"s3://{BUCKET}").put("a", b"")
-        assert proxy.signed_by == {CREDENTIALS["AWS_ACCESS_KEY_ID"]}
-
-
-def test_public_buckets_need_no_keys(s3, monkeypatch):
-    Objects(f"s3://{BUCKET}").put("a", b"public")
-    anybody = {
-        "Effect": "Allow",
-        "Principal": "*",
-        "Action": "s3:GetObject",
-        "Resource": f"arn:aws:s3:::{BUCKET}/*",
-    }
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [anybody]})
-    s3.client().put_bucket_policy(Bucket=BUCKET, Policy=policy)
-    for name in CREDENTIALS:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
-    with fault_proxy(s3.url, every=0) as proxy:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
-        assert Objects(f"s3://{BUCKET}").read("a") == b"public"
-        assert proxy.signed_by == {"none"}
