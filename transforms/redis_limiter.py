@@ -245,6 +245,7 @@ class RedisLimiter:
         with self._lock:
             self._standing = Standing(began, self._standing.heard_before, claim.parts, claim.heard_at)
             self._workers = len(heard.grid.claims)
+            self._went_alone_at = float("-inf")  # what was called alone has taken its slots
         return heard
 
     def _calls_alone(self, standing: Standing) -> int:

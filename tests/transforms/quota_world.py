@@ -97,7 +97,7 @@ class Worker:
     def __init__(self, world: World, *, drift: float = 0.0, store: GridStore | None = None) -> None:
         self.world = world
         self.memory = MemoryGrid(world)
-        self.is_busy = self.lives = True
+        self.is_busy = self.lives = self.beats = True
         self.calls: list[float] = []
         self._slot = None
         self.limiter = RedisLimiter(
@@ -108,7 +108,7 @@ class Worker:
         world.at(world.now + 0.1 * len(world.workers), self._beat)
 
     def _beat(self) -> float | None:
-        if self.lives:
+        if self.lives and self.beats:
             self.limiter.beat()
         return 1.0 if self.lives else None
 

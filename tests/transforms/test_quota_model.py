@@ -12,9 +12,6 @@ from tests.transforms.quota_world import DRIFT, LINKS, Worker, World
 from transforms.pace import PacePolicy
 from transforms.quota_claims import parts_of
 
-# Calls that one second may hold beyond the quota: a clock that is fast, as some here are, has short seconds.
-EDGE = 0
-
 
 class QuotaMachine(RuleBasedStateMachine):
     """Workers that come, idle, lose the common place in every way, are killed and say good-bye."""
@@ -61,7 +58,7 @@ class QuotaMachine(RuleBasedStateMachine):
     @invariant()
     def no_second_has_more_calls_than_the_quota(self) -> None:
         quota = self.world.policy.quota_per_second
-        assert self.world.most_in_a_second() <= math.ceil(quota) + EDGE
+        assert self.world.most_in_a_second() <= math.ceil(quota)
 
     @invariant()
     def claims_never_add_up_to_more(self) -> None:

@@ -178,6 +178,18 @@ def test_a_server_that_has_forgotten_waits_for_those_who_have_slots_of_the_old_g
     assert second.waits() == [AHEAD_SECONDS]
 
 
+def test_a_server_that_has_forgotten_the_last_moments_does_so_too(server):
+    first, second = Worker(server), Worker(server)
+    first.waits(), second.waits()
+    redis = server.redis.client()
+    pace, claims = redis.get("account:pace"), redis.hgetall("account:claims")
+    server.time.now += 5.0
+    first.waits(2), second.waits()
+    redis.set("account:pace", pace)
+    redis.hset("account:claims", mapping=claims)
+    assert second.waits() == [AHEAD_SECONDS]
+
+
 def test_a_worker_that_is_done_leaves_no_claim(server):
     first, second = Worker(server), Worker(server)
     first.waits(), second.waits()
@@ -254,14 +266,25 @@ def test_when_all_lose_redis_one_that_was_idle_knows_of_those_who_came(server):
     assert callers.world.most_in_a_second() <= QUOTA
 
 
-def test_when_redis_is_back_at_once_what_was_called_alone_is_counted(server):
+def test_when_all_are_back_at_once_what_they_called_alone_is_counted(server):
     callers = Callers(server.redis, 5)
-    for client in callers.clients:
-        client.is_cut = True
-    callers.world.pass_seconds(30)
-    for client in callers.clients:
+    for worker in callers.workers:
+        worker.is_busy = worker.beats = False
+    callers.world.pass_seconds(2.5)
+    for worker in callers.workers:
+        worker.limiter.beat()
+    callers.world.pass_seconds(ALONE_AFTER_SECONDS + 5.0)
+    for client, worker in zip(callers.clients, callers.workers, strict=True):
+        client.is_cut = worker.is_busy = True
+    # All were heard of at once, so all call at once.
+    callers.world.pass_seconds(5.0)
+    last = callers.world.calls[-1]
+    assert callers.world.calls[-5:] == pytest.approx([last] * 5, abs=0.2)
+    for client, worker in zip(callers.clients, callers.workers, strict=True):
         client.is_cut = False
-    callers.world.pass_seconds(10)
+        worker.limiter.beat()
+    # It costs a second of the pace, once.
+    assert sum(callers.rates(10)) == pytest.approx(0.9 * FULL, abs=0.5)
     assert callers.world.most_in_a_second() <= QUOTA
 
 
