@@ -67,8 +67,8 @@ def heard(
         grid: before.
         worker: its name.
         now: by the clock of the grid.
-        calls_alone: how many calls of its own may still be in the second that is going on; they
-            take slots, since the grid has its share from now on.
+        calls_alone: how many slots its own calls of the second that is going on take, since the
+            grid has its share from now on.
         is_forgotten: whether the grid is older than what it did last.
     """
     state = grid.state

@@ -249,12 +249,12 @@ class RedisLimiter:
         return heard
 
     def _calls_alone(self, standing: Standing) -> int:
-        """How many calls made alone lie within a second, at most."""
+        """How many slots those calls take that were made alone within a second; none if there were none."""
         share = quota_grid.share(self._policy, standing)
         lately = max(1.0, 1.0 / self._policy.quota_per_second)
         if share is None or self._clock() - self._went_alone_at > lately:
             return 0
-        return standing.parts
+        return standing.parts + 1  # the grid too may have a call at the edge of the second
 
     def _lost(self, error: RedisError) -> None:
         with self._lock:
