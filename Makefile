@@ -7,10 +7,10 @@ IS_SUPPORTED := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 
 PIP_INSTALL := $(VENV)/bin/pip install --quiet --disable-pip-version-check --prefer-binary
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-thorough test-slow test-airflow test-flink test-prism lint types clean
+.PHONY: help demo test test-thorough test-slow test-airflow test-flink test-prism test-s3 lint types clean
 
 help: ## say what can be made
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1: /p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1: /p' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.demo-installed ## transcribe the recordings of tests/recordings with the local service
 	@$(VENV)/bin/python -m pipeline.demo
@@ -26,6 +26,9 @@ test-slow: $(VENV)/.test-installed ## run the long tests
 
 test-prism: $(VENV)/bin/prism $(VENV)/.test-installed ## run the tests of runners on Prism too, which Go has to build
 	@$(VENV)/bin/python -m pytest -q -k Prism tests/e2e/test_runners.py
+
+test-s3: $(VENV)/bin/versitygw $(VENV)/.test-installed ## run the tests of object storage on a real S3 server, which Go has to build
+	@BEAMSCRIBE_S3_SERVER='$<' $(VENV)/bin/python -m pytest -q -n 2 --dist loadgroup -m 'object_storage and not slow and not thorough'
 
 test-flink: $(VENV)/flink/job-server.jar ## run the tests of runners on a Flink cluster too, which takes Java
 	@BEAM_FLINK_JOB_SERVER_JAR='$<' $(VENV)/bin/python -m pytest -q -o timeout=900 -k Flink tests/e2e/test_runners.py tests/e2e/test_flink.py
@@ -47,6 +50,10 @@ clean: ## remove what the other targets wrote; the environment stays
 $(VENV)/bin/prism: | $(VENV)/.test-installed
 	@GOBIN=$(abspath $(VENV))/bin CGO_ENABLED=0 go install \
 		github.com/apache/beam/sdks/v2/go/cmd/prism@v$$($(VENV)/bin/python -c 'import apache_beam; print(apache_beam.__version__)')
+
+# A real S3 server, over a folder: of creates at once it lets one be, under a lock of its own.
+$(VENV)/bin/versitygw: | $(VENV)/.test-installed
+	@GOBIN=$(abspath $(VENV))/bin CGO_ENABLED=0 go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
 
 # Beam's job server, with Flink in it, from Maven Central.
 $(VENV)/flink/job-server.jar: | $(VENV)/.test-installed

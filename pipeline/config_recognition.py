@@ -52,8 +52,8 @@ class Recognition(Section):
         default=None,
         min_length=1,
         description="Address of a Redis server (`redis://host:6379/0`), by which all runs that name it share "
-        "one `recognition.requests_per_second`, on any number of machines. While it cannot be reached each "
-        "goes at its share. Needs the extra `[redis]`.",
+        "one `recognition.requests_per_second`, on any number of machines. A worker that loses it goes at "
+        "its share for at most a minute, then waits for it. Needs the extra `[redis]`.",
     )
     concurrency: int = Field(
         default=48,

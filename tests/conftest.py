@@ -27,6 +27,14 @@ SHIPPED = HERE / "recordings"
 SHARED = HERE.parents[1] / "shared" / "audio"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """`make test-s3` runs these and no others."""
+    for item in items:
+        if "started_object_server" in getattr(item, "fixturenames", ()):
+            item.add_marker("object_storage")
+
+
 @pytest.fixture
 def serve(beamscribe_service: StartService) -> StartService:
     """Starts local services with the given settings; they stop after the test."""
@@ -48,7 +56,7 @@ def shared_audio() -> Path:
 
 @pytest.fixture(scope="session")
 def started_object_server() -> Iterator[ObjectServer]:
-    """One S3 server for the session."""
+    """One S3 server for the session: a real one where `PROGRAM` names it, as `make test-s3` does."""
     with object_server() as server:
         yield server
 

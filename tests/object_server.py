@@ -1,7 +1,8 @@
-"""A real S3 server on this machine, and a proxy before it whose every tenth request goes wrong.
+"""An S3 server on this machine, and a proxy before it whose every tenth request goes wrong.
 
-The server is moto, in a process of its own, which ends with whoever started it. It refuses a second
-create of one name as S3 does, and knows ranges, multipart uploads and listings in pages.
+The server is the program that `PROGRAM` names (`versity_server`), or else an emulator
+(`moto_server`), in processes that end with whoever started them. Both refuse a second create of one
+name as S3 does, and know ranges, multipart uploads and listings in pages.
 
 The proxy forwards what it is asked to. Every tenth request meets the next fault in turn: an error, a
 connection that is cut before the server heard of it, an answer that breaks off in its middle, and
@@ -11,9 +12,7 @@ an answer that is lost after the server has done what it was asked to.
 from __future__ import annotations
 
 import contextlib
-import io
 import json
-import logging
 import os
 import socket
 import struct
@@ -26,9 +25,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPResponse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
+PROGRAM = "BEAMSCRIBE_S3_SERVER"
+"""The variable that names Versity's S3 gateway, a real server; `make test-s3` sets it."""
 BUCKET = "recordings"
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "AKIDOFTHETESTS",
@@ -46,13 +48,15 @@ class ObjectServer:
     """Attributes:
     url: where it answers.
     process: what serves.
+    any_name: whether it takes all names that S3 allows, or those that files may have.
     """
 
     url: str
     process: subprocess.Popen[str]
+    any_name: bool
 
     def fill(self, keys: Iterable[str], body: str = "x", bucket: str = BUCKET) -> None:
-        """Put many objects at once, past the network."""
+        """Put many objects at once, past any proxy."""
         self._tell(bucket, list(keys), body)
 
     def bucket(self, name: str = BUCKET) -> str:
@@ -86,65 +90,35 @@ class ObjectServer:
             endpoint_url=self.url,
             aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-            region_name="us-east-1",
+            region_name=CREDENTIALS["AWS_REGION"],
         )
 
 
 @contextmanager
 def object_server() -> Iterator[ObjectServer]:
     """Start the server in a process of its own; it is gone when the context is left."""
+    program = os.environ.get(PROGRAM)
+    here = Path(__file__).parent
+    command = [here / "versity_server.py", Path(program).absolute()] if program else [here / "moto_server.py"]
     with subprocess.Popen(
-        [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, *command],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **CREDENTIALS},
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            yield ObjectServer(process.stdout.readline().strip(), process)
+            url = process.stdout.readline().strip()
+            assert url, f"{command[-1]} does not serve"
+            yield ObjectServer(url, process, any_name=not program)
         finally:
             process.stdin.close()
             try:
                 process.wait(10)
             except subprocess.TimeoutExpired:
                 process.kill()
-
-
-def _serve() -> None:
-    """Serve until standard input ends, which it does when the parent dies as well."""
-    from moto.core import DEFAULT_ACCOUNT_ID
-    from moto.moto_server.werkzeug_app import (
-        DomainDispatcherApplication,
-        MotoRequestHandler,
-        create_backend_app,
-    )
-    from moto.s3.models import s3_backends
-    from werkzeug.serving import make_server
-
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    moto = DomainDispatcherApplication(create_backend_app)
-    turn = threading.Lock()
-
-    def one_at_a_time(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        """Of two creates at once one is refused: moto itself looks first and puts later."""
-        length = int(environ.get("CONTENT_LENGTH") or 0)
-        environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(length))
-        with turn:
-            return list(moto(environ, start_response))
-
-    server = make_server("127.0.0.1", 0, one_at_a_time, threaded=True, request_handler=MotoRequestHandler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    print(f"http://127.0.0.1:{server.server_port}", flush=True)
-    backend = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
-    for line in sys.stdin:
-        bucket, *content = json.loads(line)
-        if content:
-            for key in content[0]:
-                backend.put_object(bucket, key, content[1].encode())
-        elif bucket in backend.buckets:
-            backend.buckets[bucket].keys.clear()
-        else:
-            backend.create_bucket(bucket, "us-east-1")
-        print("done", flush=True)
-    os._exit(0)
 
 
 @dataclass
@@ -157,7 +131,7 @@ class FaultProxy:
         every: one request in so many goes wrong; 0 for none, 1 for all.
         faults: what goes wrong, in turn.
         methods: requests that may go wrong.
-        dialect: turns the headers of another store's requests into those of S3.
+        dialect: turns the headers of another store's requests into those of S3, which are signed anew.
         refused_as: the status of a create where there is one already.
         requests: all of them, as ``METHOD path?query``.
         met: how often each fault was.
@@ -168,7 +142,7 @@ class FaultProxy:
     every: int = 10
     faults: tuple[str, ...] = FAULTS
     methods: frozenset[str] = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE"})
-    dialect: Callable[[dict[str, str]], dict[str, str]] = dict
+    dialect: Callable[[dict[str, str]], dict[str, str]] | None = None
     refused_as: int = 412
     url: str = ""
     requests: list[str] = field(default_factory=list)
@@ -221,6 +195,23 @@ def as_cos(headers: dict[str, str]) -> dict[str, str]:
     return kept if len(kept) == len(known) else {**kept, "If-None-Match": "*"}
 
 
+def _signed(method: str, path: str, headers: dict[str, str], body: bytes) -> dict[str, str]:
+    """The headers of a request, signed for S3 in place of what signed them before they were changed."""
+    from botocore.auth import S3SigV4Auth
+    from botocore.awsrequest import AWSRequest
+    from botocore.credentials import Credentials
+
+    before = ("authorization", "x-amz-date", "x-amz-content-sha256")
+    kept = {name: value for name, value in headers.items() if name.lower() not in before}
+    # Google's clients write %2F in a path and + in a query; what S3 signs is written in one way only.
+    name, _, query = path.partition("?")
+    one_way = f"{quote(unquote(name))}?{query.replace('+', '%20')}"
+    request = AWSRequest(method, f"http://as-the-headers-say{one_way}", kept, body)
+    keys = Credentials(CREDENTIALS["AWS_ACCESS_KEY_ID"], CREDENTIALS["AWS_SECRET_ACCESS_KEY"])
+    S3SigV4Auth(keys, "s3", CREDENTIALS["AWS_REGION"]).add_auth(request)
+    return dict(request.headers.items())
+
+
 def _handler(proxy: FaultProxy) -> type[BaseHTTPRequestHandler]:
     target = urlsplit(proxy.target)
 
@@ -235,8 +226,9 @@ def _handler(proxy: FaultProxy) -> type[BaseHTTPRequestHandler]:
             proxy.signed_by.add(authorization.partition("Credential=")[2].partition("/")[0] or authorization)
             if fault in ("500", "503"):
                 self.answer(int(fault), {}, b"<Error><Code>SlowDown</Code></Error>")
-            elif fault == "403":
-                self.answer(403, {}, b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>")
+            elif fault in ("400", "403"):
+                code = {"400": b"KeyTooLongError", "403": b"AccessDenied"}[fault]
+                self.answer(int(fault), {}, b"<Error><Code>%b</Code><Message>no</Message></Error>" % code)
             elif fault == "reset":
                 self.cut_off()
             else:
@@ -245,7 +237,8 @@ def _handler(proxy: FaultProxy) -> type[BaseHTTPRequestHandler]:
         def forward(self, body: bytes, fault: str | None) -> None:
             asked = HTTPConnection(target.hostname or "", target.port or 80, timeout=60)
             headers = {name: value for name, value in self.headers.items() if name.lower() not in _HOP_BY_HOP}
-            headers = proxy.dialect(headers)
+            if proxy.dialect is not None:
+                headers = _signed(self.command, self.path, proxy.dialect(headers), body)
             asked.request(self.command, self.path, body=body, headers=headers)
             answered = asked.getresponse()
             content = answered.read()
@@ -292,7 +285,3 @@ def _end_to_end(answered: HTTPResponse) -> dict[str, str]:
     return {name: value for name, value in kept.items() if name.lower() != "content-length"} | (
         {"Content-Length": answered.headers["Content-Length"]} if answered.headers["Content-Length"] else {}
     )
-
-
-if __name__ == "__main__":
-    _serve()

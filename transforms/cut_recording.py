@@ -43,7 +43,7 @@ class CutChannel:
     decoded: ChannelCut
 
     def segments(self) -> Iterator[Segment]:
-        """Its segments in order; their sound is loaded when it is asked for."""
+        """Its segments in order; their sound is read when it is asked for."""
         speech = map(self.decoded.speech.samples_in, (planned.own for planned in self.planned))
         return segments_of(self.extent, self.planned, self.keys, speech, self.decoded.hold)
 
@@ -75,7 +75,7 @@ def segments_of(
     *,
     first_index: int = 0,
 ) -> Iterator[Segment]:
-    """Segments of a channel that follow each other; their sound is loaded when it is asked for.
+    """Segments of a channel that follow each other; their sound is read when it is asked for.
 
     Args:
         extent: of the channel.

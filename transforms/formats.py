@@ -43,7 +43,7 @@ its words 69 ms late at 16 kHz, 138 ms at 8 kHz.
 """
 
 # What `auto` sends, the cheapest first. CPU per 59 s at 16 kHz (benchmarks.encode): wav
-# 0.4 ms, opus 65 ms. mp3 takes 160 ms and is larger than opus always. ADPCM is not there
+# 0.1 ms, opus 65 ms. mp3 takes 160 ms and is larger than opus always. ADPCM is not there
 # although it is cheap: the service documents 16-bit samples.
 _AUTO_ORDER = ("wav", "ogg-opus")
 

@@ -2,12 +2,12 @@
 
 Payloads are made and let go on many threads. glibc keeps up to eight heaps a core and,
 once it has seen a large buffer freed, puts the next ones into these heaps, where a small
-piece on top holds all below it. With 48 calls of 2.5 MB in flight a process grew to
-553 MiB, of which it needed 350. Where the thresholds are fixed, each large buffer is mapped
-by itself and unmapped when it is let go, at 2 to 4 ms of CPU (page faults) for 59 s of
-audio sent as wav. And fewer heaps keep less of the small buffers that encoders use: 367
-instead of 457 MiB with ogg-opus. What is free between pieces that are not stays with the
-process all the same, 2 to 5 MiB with short segments; `tidy` gives it back.
+piece on top holds all below it. When calls still had bodies of 2.5 MB, 48 of them in flight, a
+process grew to 553 MiB, of which it needed 350. Where the thresholds are fixed, each large buffer
+is mapped by itself and unmapped when it is let go, page by page, which is slow: so what is made for
+every call stays below `_LARGE_BYTES` (`sound.SLICE_SAMPLES`). And fewer heaps keep less of the small
+buffers that encoders use: 367 instead of 457 MiB with ogg-opus. What is free between pieces that are
+not stays with the process all the same, 2 to 5 MiB with short segments; `tidy` gives it back.
 
 Python too keeps what it has let go, until it has looked through all objects for cycles, and
 it does that the less often the more objects there are: of 350,000, nearly all of libraries, it

@@ -66,6 +66,12 @@ class Hold:
             self._pcm = self._read(0, size)
             self.close()
 
+    @property
+    def end_sample(self) -> int:
+        """The first sample of the channel behind what has been written."""
+        size = os.fstat(self._file.fileno()).st_size if self._pcm is None else len(self._pcm)
+        return self.first_sample + size // BYTES_PER_SAMPLE
+
     def read(self, wanted: SampleRange) -> bytes:
         """The sound of a range; shorter where the channel ends in it."""
         start = (wanted.start_sample - self.first_sample) * BYTES_PER_SAMPLE
@@ -101,8 +107,8 @@ class HeldSound:
 
     @property
     def samples(self) -> int:
-        """How long it is."""
-        return sum(piece.samples for piece in self.pieces)
+        """How long it is: as much of the pieces as is there."""
+        return sum(piece.samples for piece in self._present())
 
     def slices(self) -> Iterator[bytes]:
         """The pieces, read little by little as they are asked for. Any thread may ask.
@@ -110,9 +116,16 @@ class HeldSound:
         Raises:
             OSError: the temporary file cannot be read.
         """
-        for piece in self.pieces:
+        for piece in self._present():
             for start in range(piece.start_sample, piece.end_sample, SLICE_SAMPLES):
                 yield self.hold.read(SampleRange(start, min(start + SLICE_SAMPLES, piece.end_sample)))
+
+    def _present(self) -> Iterator[SampleRange]:
+        # Cuts of an earlier version may reach a little beyond what is decoded now.
+        end = self.hold.end_sample
+        for piece in self.pieces:
+            if piece.start_sample < end:
+                yield SampleRange(piece.start_sample, min(piece.end_sample, end))
 
     def load(self) -> AudioSegment:
         """The pieces, joined. Any thread may ask.

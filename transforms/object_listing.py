@@ -23,14 +23,14 @@ def object_pattern(uri: str, find: Callable[[str], Objects] = Objects) -> Object
         uri: the address. What is there by just this name is meant, whatever signs it holds.
         find: opens an address.
     """
+    scheme, _, rest = uri.partition("://")
+    if has_magic(rest.partition("/")[0]):  # before it is asked: what a store says of such a name is not that
+        raise OSError(f"{uri}: the name of a bucket has no wildcards")
     itself = None if uri.endswith("/") else find(uri).mark("")
     if not has_magic(uri) or itself is not None:
         return ObjectFolderPattern(uri, itself, find)
-    scheme, _, rest = uri.partition("://")
     parts = rest.split("/")
     first = next(number for number, part in enumerate(parts) if has_magic(part))
-    if not first:
-        raise OSError(f"{uri}: the name of a bucket has no wildcards")
     return ObjectGlob(
         f"{scheme.lower()}://{'/'.join(parts[:first])}", glob_parts("/".join(parts[first:])), find
     )

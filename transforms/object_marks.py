@@ -24,6 +24,7 @@ _ASKED_AT_ONCE = 16
 _AHEAD = 256
 # As many as are asked for at once: those of one that is away all fail together.
 _FAILURES_IN_A_ROW = 16
+_OF_THE_NAME = frozenset({errno.EINVAL, errno.ENAMETOOLONG})
 
 
 def marked(
@@ -80,7 +81,7 @@ class _Asking:
             return None  # of this object, perhaps
         except (OSError, UsageError) as error:
             # A name that stores do not take says nothing of the store, and takes no time.
-            self._failed[store] += not (isinstance(error, OSError) and error.errno == errno.EINVAL)
+            self._failed[store] += not (isinstance(error, OSError) and error.errno in _OF_THE_NAME)
             return None
         self._failed[store] = 0
         return mark

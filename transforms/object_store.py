@@ -52,6 +52,8 @@ _GOOGLE_VARIABLES: Final = (
     "GCE_METADATA_IP",
 )
 _GOOGLE_METADATA: Final = "metadata.google.internal"
+_NAME_BYTES: Final = 850
+"""Longer names COS does not take; S3 and Google's storage take up to 1024 bytes."""
 _COS_HOSTS: Final = (".myqcloud.com", ".tencentcos.cn", ".tencentcos.com")
 _BROKEN: Final = re.compile(r"HTTP error: |response body")
 _STATUS: Final = re.compile(r"status code: (\d{3} [A-Za-z ]+)")
@@ -204,6 +206,8 @@ def told(uri: str, error: Exception) -> OSError:
         )
     if isinstance(error, FileNotFoundError) or status.startswith("404"):
         return FileNotFoundError(errno.ENOENT, f"{uri}: there is no such object or bucket{said}")
+    if status.startswith("400") and len(uri.encode()) > _NAME_BYTES:  # a HEAD tells no more than the status
+        return OSError(errno.ENAMETOOLONG, f"{uri}: too long a name for the store{said}")
     if is_broken(error):
         return OSError(errno.EIO, f"{uri}: the store cannot be reached, or breaks off")
     if status or said:

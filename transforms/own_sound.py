@@ -16,7 +16,7 @@ class OwnSound:
 
     Attributes:
         quality: of the sound.
-        sound: it, if it is to be written; it is loaded again when there is an answer.
+        sound: it, if it is to be written; it is loaded when there is an answer.
     """
 
     quality: Quality

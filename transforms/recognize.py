@@ -118,7 +118,7 @@ class RecognizeFn(CrewFn[Segment, Settled]):
             yield from super().process(value, timestamp, window)
 
     def task(self, element: Segment) -> Callable[[], Settled]:
-        """Settle the segment. Its sound is let go as soon as it is encoded."""
+        """Settle the segment. Its sound is let go as soon as its call is prepared."""
         return partial(self._settle, element.span, element.key, [element])
 
     def outputs(self, result: Settled) -> Iterator[Output]:
@@ -173,7 +173,7 @@ class RecognizeFn(CrewFn[Segment, Settled]):
         return counts
 
     def _reply_for(self, key: bytes | None, parcel: list[Segment]) -> Reply:
-        """The reply for the segment in the parcel, which alone holds its sound: it is let go when encoded."""
+        """The reply for the segment in the parcel, which alone holds its sound until it is prepared."""
         made = Reply(Ending.STOPPED, Tally())
 
         def call() -> Reply:
@@ -193,7 +193,7 @@ class RecognizeFn(CrewFn[Segment, Settled]):
     def _prepare(self, segment: Segment) -> PreparedCall:
         if segment.url is not None:
             return self._prepare_url(segment.span.engine, segment.url)
-        with self._encoding:  # more at once than cores would be late all the same, and large
+        with self._encoding:  # more at once than cores would be late all the same
             return self._prepare_sound(segment)
 
     def _prepare_sound(self, segment: Segment) -> PreparedCall:

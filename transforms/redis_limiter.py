@@ -12,15 +12,16 @@ nobody has taken, by what it was later than the pace allows to catch up; what ot
 back since it took its slot counts for it too. One that slept over several slots is one call among those
 that went on without it: it moves the others by one slot, however long it slept.
 
-While Redis cannot be reached a worker goes at its share of the quota: one part in as many as
-there were workers when it was last heard of. Shares add up to the quota, never more. A worker that
-has not reached it since it started does not know its share and waits.
+A worker that loses Redis makes no call until the others have left it its claim, then goes at that,
+and makes no call again once the claim is no longer kept for it; `quota_claims` says why claims and the
+pace of those who still reach Redis never add up to more than the quota. One that has not
+reached Redis since it started has no claim and waits. That holds as long as Redis's clock is not set by
+more than a second, and Redis does not forget what it was told while somebody is cut off from it.
 """
 
 from __future__ import annotations
 
 import logging
-import struct
 import threading
 import time
 import uuid
@@ -28,38 +29,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-import redis
-from redis.exceptions import RedisError, WatchError
+from redis.exceptions import RedisError
 
-from transforms import pace
-from transforms.pace import PacePolicy, PaceState
+from transforms import pace, quota_grid
+from transforms.lease_holding import steady_seconds
+from transforms.pace import PacePolicy
+from transforms.quota_claims import BEAT_SECONDS, KEPT_SECONDS, Standing, left_per_second
+from transforms.quota_grid import Grid
+from transforms.redis_grid import GridStore
 
 _LOOK_UP_SECONDS: Final = 0.2
 _ASK_AGAIN_SECONDS: Final = 2.0
-# A worker that takes no slot for so long is taken to be gone: longer than a call with its repeats
-# keeps all of its threads busy.
-_GONE_SECONDS: Final = 600.0
-# Redis's clock is the wall clock of its host. No slot is so far ahead unless that was set back.
-_FURTHEST_SECONDS: Final = 600.0
-_MOVED: Final = struct.Struct("<d")
-# Machines that are busy are late by a slot or two each time, and then all are. What is later was asleep.
-_SLEPT_SLOTS: Final = 3
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Grid:
-    """What Redis keeps.
-
-    Attributes:
-        state: of the pace.
-        moved_seconds: by how much the slots were moved back since the beginning, all in all, for
-            those that were late by a little.
-    """
-
-    state: PaceState
-    moved_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,40 +52,52 @@ class _Slot:
     moved_seconds: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """The grid when this worker had been heard of, before what it did there; and when, by Redis's clock."""
+
+    grid: Grid
+    now: float
+
+
 class RedisLimiter:
-    """A `Limiter` shared by every process that is given the same Redis and name.
+    """A `Limiter` shared by every process that is given the same store.
 
     Args:
-        client: of a Redis server; with timeouts of a second or two, and no repeats of its own.
-        name: what the keys in Redis begin with; the same for all workers of an account.
+        store: where the grid is kept.
         policy: the pace; the same in all of them.
-        clock: seconds, monotonic.
+        clock: seconds, of a clock that nobody sets and that goes on while the machine sleeps.
         sleep: waits for so many seconds.
     """
 
     def __init__(
         self,
-        client: redis.Redis,
-        name: str,
+        store: GridStore,
         policy: PacePolicy,
         *,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = steady_seconds,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._client = client
-        self._pace_key = f"{name}:pace"
-        self._workers_key = f"{name}:workers"
+        self._store = store
         self._policy = policy
         self._clock = clock
         self._sleep = sleep
-        self._member = uuid.uuid4().hex
+        self._worker = uuid.uuid4().hex
+        self._closed = threading.Event()
         self._turn = threading.Lock()
+        self._speaking = threading.Lock()  # what is said arrives in the order in which it is answered
         self._lock = threading.Lock()  # guards what follows
-        self._workers: int | None = None
-        self._is_lost = False
-        self._ask_at = clock()
-        self._went_at = clock()
+        self._is_wanted = False
+        self._standing = Standing()
+        self._workers = 0
+        self._said = ""  # what the log knows: that Redis is lost ("alone", "none"), or a share is "kept"
+        self._ask_at = self._take_at = clock()
         self._alone = pace.begin(policy, clock())
+        self._went_alone_at = float("-inf")
+
+    def beat_often(self) -> None:
+        """From now on be heard of, also while there is nothing to call, until `close`."""
+        threading.Thread(target=self._beat_until_closed, name="quota", daemon=True).start()
 
     def acquire(self, stopped: Callable[[], bool] = lambda: False) -> float:
         """Wait for the next permit; returns the seconds waited.
@@ -113,147 +107,199 @@ class RedisLimiter:
         """
         came = self._clock()
         with self._turn:
-            slot = None
-            while slot is None and not stopped():
-                slot = self._next_slot()
-                if slot is None:
-                    self._sleep(_LOOK_UP_SECONDS)
-            while slot is not None and not stopped() and (wait := slot.at - self._clock()) > 0:
+            slot: _Slot | None = None
+            while not stopped():
+                slot, wait = self.look(slot)
+                if slot is not None and wait <= 0:
+                    self._make_room(slot)
+                    break
                 self._sleep(min(wait, _LOOK_UP_SECONDS))
-            went_at = self._clock()
-            if slot is not None and slot.moved_seconds is not None:
-                self._make_room(went_at - slot.at - self._policy.catch_up_seconds, slot.moved_seconds)
-        return went_at - came
+        return self._clock() - came
 
     def refused(self) -> None:
         """Slow the next calls down, here and everywhere."""
         with self._lock:
-            self._alone = pace.refused(self._share(), self._alone, self._clock())
-        try:
-            self._change(lambda grid, now: replace(grid, state=pace.refused(self._policy, grid.state, now)))
-        except RedisError as error:
-            self._lost(error)
+            share = quota_grid.share(self._policy, self._standing)
+            if share is not None:
+                self._alone = pace.refused(share, self._alone, self._clock())
+        self._tell(lambda grid, now: quota_grid.refused(self._policy, grid, now))
+
+    def beat(self) -> None:
+        """Be heard of, if that was not lately; it never raises for a Redis that is lost."""
+        with self._lock:
+            is_due = self._is_wanted and self._clock() - self._standing.heard_after >= BEAT_SECONDS
+        if is_due:
+            self._tell(lambda grid, now: grid)
 
     def close(self) -> None:
-        """Give the connections back; others no longer leave a share for this worker."""
-        try:
-            self._client.zrem(self._workers_key, self._member)
-        except RedisError:
-            _log.debug("Redis did not hear that this worker is done; it forgets it by itself.")
-        self._client.close()
+        """Give the connections back; others need no longer leave anything for this worker."""
+        self._closed.set()
+        with self._speaking:
+            try:
+                self._store.leave(self._worker)
+            except RedisError:
+                _log.debug("Redis did not hear that this worker is done; it forgets it by itself.")
+            self._store.close()
+
+    def look(self, slot: _Slot | None) -> tuple[_Slot | None, float]:
+        """One look at whether the next call may go, without waiting: the slot for it, and how long to wait.
+
+        A slot and no time to wait are the permit.
+
+        Args:
+            slot: from the last look, for the same call; None at first.
+        """
+        with self._lock:
+            self._is_wanted = True
+            is_held = slot is not None and self._holds(slot)
+        if not is_held:
+            slot = self._next_slot()
+        with self._lock:
+            now = self._clock()
+            # Meanwhile it may have been heard of again, or not for long.
+            if slot is None or not self._holds(slot):
+                return None, _LOOK_UP_SECONDS
+            share = quota_grid.share(self._policy, self._standing)
+            if now >= slot.at and slot.moved_seconds is None and share is not None:
+                self._alone = pace.went(share, self._alone, now)
+                self._went_alone_at = now
+            return slot, max(0.0, slot.at - now)
+
+    def _holds(self, slot: _Slot) -> bool:
+        if slot.moved_seconds is None:
+            return self._standing.may_go_alone(self._clock())
+        return self._standing.goes_with_others(self._clock())
 
     def _next_slot(self) -> _Slot | None:
         """When the next call may go; None while nobody knows."""
         with self._lock:
-            may_ask = self._clock() >= self._ask_at
-        slot = None
-        if may_ask:
+            now = self._clock()
+            share = quota_grid.share(self._policy, self._standing)
+            if share is not None and self._standing.may_go_alone(now):
+                # Whether Redis is back is for `beat` to find out: no call waits for its timeouts. It begins
+                # one slot later than it might, since the others may have used this second up.
+                began = self._standing.alone_from + 1.0 / pace.rate(share, self._alone, now)
+                return _Slot(max(now, self._alone.next_at, began))
+            if now < self._take_at:
+                return None
+        heard = self._tell(lambda grid, now: quota_grid.taken(self._policy, grid, now))
+        if heard is None:
+            return None
+        self._tell_what_is_kept(heard)
+        wait = quota_grid.wait_to_take(self._policy, heard.grid, heard.now)
+        if wait == 0.0:
+            before = max(0.0, heard.grid.state.next_at - heard.now)
+            return _Slot(self._clock() + before, heard.grid.moved_seconds)
+        with self._lock:
+            self._take_at = self._clock() + (_ASK_AGAIN_SECONDS if wait is None else wait)
+        return None
+
+    def _make_room(self, slot: _Slot) -> None:
+        """After a call went into a slot of the grid, later than may be caught up with."""
+        moved_seconds = slot.moved_seconds
+        late = self._clock() - slot.at - self._policy.catch_up_seconds
+        if moved_seconds is not None and late > 0:
+            self._tell(lambda grid, now: quota_grid.moved(self._policy, grid, now, late, moved_seconds))
+
+    def _tell(self, step: Callable[[Grid, float], Grid]) -> _Heard | None:
+        """Bring the grid one step on, and be heard of by it; None if that cannot be done now."""
+        with self._speaking:
+            with self._lock:
+                may_ask = self._clock() >= self._ask_at and not self._closed.is_set()
+            if not may_ask:
+                return None
             try:
-                before, now = self._change(self._with_slot_taken)
+                heard = self._change(step)
             except RedisError as error:
                 self._lost(error)
-            else:
-                wait = max(0.0, before.state.next_at - now)
-                slot = _Slot(self._clock() + wait, before.moved_seconds)
-                self._found()
+                return None
+        self._found()
+        return heard
+
+    def _change(self, step: Callable[[Grid, float], Grid]) -> _Heard:
+        before, began = self._standing, self._clock()
+        heard: _Heard | None = None
+
+        def stepped(was: Grid | None, now: float) -> Grid:
+            nonlocal heard
+            with self._lock:  # No call goes alone from here on: the others may hear of this worker.
+                self._standing = replace(before, heard_before=self._clock())
+                calls_alone = self._calls_alone(before)
+            own = was.claims.get(self._worker) if was is not None else None
+            grid = quota_grid.heard(
+                self._policy,
+                was or quota_grid.begin(self._policy, now),
+                self._worker,
+                now,
+                calls_alone=calls_alone,
+                is_forgotten=before.is_forgotten(own, began),
+            )
+            with self._lock:
+                self._standing = before.speaking(grid.claims[self._worker].parts, self._clock())
+            heard = _Heard(grid, now)
+            return step(grid, now)
+
+        self._store.change(self._worker, stepped)
+        assert heard is not None, "no change is made without a step"
+        claim = heard.grid.claims[self._worker]
         with self._lock:
-            if slot is None and self._workers is not None:
-                slot = _Slot(max(self._clock(), self._alone.next_at))
-            if slot is not None:
-                # Kept up in good times too, so that a loss begins no faster than the share.
-                self._alone = pace.went(self._share(), replace(self._alone, next_at=slot.at), slot.at)
-        return slot
+            self._standing = Standing(began, self._standing.heard_before, claim.parts, claim.heard_at)
+            self._workers = len(heard.grid.claims)
+            self._went_alone_at = float("-inf")  # what was called alone has taken its slots
+        return heard
 
-    def _with_slot_taken(self, grid: _Grid, now: float) -> _Grid:
-        slot = max(grid.state.next_at, now)
-        return replace(grid, state=pace.went(self._policy, grid.state, slot))
-
-    def _make_room(self, late_seconds: float, moved_seconds: float) -> None:
-        """Move back what nobody has taken, unless it was moved as far since the late slot was taken.
-
-        Args:
-            late_seconds: later than may be caught up with; often less than 0.
-            moved_seconds: how far the grid had been moved when the slot was taken.
-        """
-        if late_seconds <= 0:
-            return
-
-        def moved(grid: _Grid, now: float) -> _Grid:
-            next_at = max(grid.state.next_at, now)
-            slot_seconds = 1.0 / pace.rate(self._policy, grid.state, now)
-            if late_seconds > _SLEPT_SLOTS * slot_seconds:
-                return replace(grid, state=replace(grid.state, next_at=next_at + slot_seconds))
-            # Less than 0 where Redis has forgotten it meanwhile.
-            by_others = max(0.0, grid.moved_seconds - moved_seconds)
-            by = max(0.0, late_seconds - by_others)
-            return _Grid(replace(grid.state, next_at=next_at + by), grid.moved_seconds + by)
-
-        try:
-            self._change(moved)
-        except RedisError as error:
-            self._lost(error)
-
-    def _change(self, step: Callable[[_Grid, float], _Grid]) -> tuple[_Grid, float]:
-        """Bring the grid in Redis one step on.
-
-        Returns:
-            The grid before it, and when that was, by Redis's clock.
-
-        Raises:
-            RedisError: it cannot be reached, or is failing.
-        """
-        with self._client.pipeline() as pipe:
-            while True:
-                try:
-                    pipe.watch(self._pace_key)  # type: ignore[no-untyped-call]
-                    seconds, microseconds = pipe.time()
-                    now = seconds + microseconds / 1e6
-                    before = self._grid_of(pipe.get(self._pace_key), now)
-                    after = step(before, now)
-                    pipe.multi()
-                    pipe.set(self._pace_key, after.state.pack() + _MOVED.pack(after.moved_seconds))
-                    pipe.zadd(self._workers_key, {self._member: now})
-                    pipe.zremrangebyscore(self._workers_key, "-inf", now - _GONE_SECONDS)
-                    pipe.zcard(self._workers_key)
-                    *_, workers = pipe.execute()
-                except WatchError:
-                    continue
-                with self._lock:
-                    self._workers = workers
-                return before, now
-
-    def _grid_of(self, packed: object, now: float) -> _Grid:
-        if not isinstance(packed, bytes) or len(packed) != pace.PACKED_BYTES + _MOVED.size:
-            return _Grid(pace.begin(self._policy, now))
-        state = PaceState.unpack(packed[: pace.PACKED_BYTES])
-        (moved_seconds,) = _MOVED.unpack(packed[pace.PACKED_BYTES :])
-        if state.next_at > now + _FURTHEST_SECONDS:  # it was set back
-            state = replace(state, next_at=now, refused_at=min(state.refused_at, now))
-        return _Grid(state, moved_seconds)
-
-    def _share(self) -> PacePolicy:
-        return replace(self._policy, quota_per_second=self._policy.quota_per_second / (self._workers or 1))
+    def _calls_alone(self, standing: Standing) -> int:
+        """How many slots those calls take that were made alone within a second; none if there were none."""
+        share = quota_grid.share(self._policy, standing)
+        lately = max(1.0, 1.0 / self._policy.quota_per_second)
+        if share is None or self._clock() - self._went_alone_at > lately:
+            return 0
+        return standing.parts + 1  # the grid too may have a call at the edge of the second
 
     def _lost(self, error: RedisError) -> None:
         with self._lock:
-            self._ask_at = self._clock() + _ASK_AGAIN_SECONDS
-            is_news, self._is_lost = not self._is_lost, True
-            workers = self._workers
-        if not is_news:
+            now = self._clock()
+            self._ask_at = now + _ASK_AGAIN_SECONDS
+            is_alone = now < self._standing.alone_until
+            share, workers = quota_grid.share(self._policy, self._standing), self._workers
+        if not self._is_news("alone" if is_alone else "none"):
             return
-        if workers is None:
+        if not is_alone:
             _log.error("Redis cannot be reached (%s): no call is made until it answers.", error)
-        else:
-            _log.error(
-                "Redis cannot be reached (%s): until it answers, this worker makes %.2f calls a second, its "
-                "share among %d.",
-                error,
-                self._share().full_rate,
-                workers,
-            )
+            return
+        _log.error(
+            "Redis cannot be reached (%s): until it answers, this worker makes no call for some seconds, "
+            "then %.2f calls a second, its share among %d, and none any more after %.0f seconds.",
+            error,
+            share.full_rate if share is not None else 0.0,
+            workers,
+            KEPT_SECONDS,
+        )
 
     def _found(self) -> None:
         with self._lock:
-            is_news, self._is_lost = self._is_lost, False
-        if is_news:
+            was_lost = self._said in ("alone", "none")
+            self._said = "" if was_lost else self._said
+        if was_lost:
             _log.warning("Redis answers again: the workers share one pace.")
+
+    def _tell_what_is_kept(self, heard: _Heard) -> None:
+        quota = self._policy.quota_per_second
+        left = left_per_second(heard.grid.claims, quota, heard.now)
+        if self._is_news("kept" if left < quota else "") and left < quota:
+            _log.warning(
+                "Workers are not heard of any more: for up to %.0f seconds their share is kept for them, "
+                "and the others make %.2f of %.2f calls a second.",
+                KEPT_SECONDS,
+                left,
+                quota,
+            )
+
+    def _is_news(self, state: str) -> bool:
+        with self._lock:
+            before, self._said = self._said, state
+        return state != before
+
+    def _beat_until_closed(self) -> None:
+        while not self._closed.wait(BEAT_SECONDS / 2):
+            self.beat()

@@ -70,9 +70,12 @@ def limiter_of(
             return SharedPace(limiter, link_of(coordination))
         return limiter
     client = _client(url, environment)
+    from transforms.redis_grid import RedisGrid
     from transforms.redis_limiter import RedisLimiter
 
-    return RedisLimiter(client, _NAME, policy)
+    shared = RedisLimiter(RedisGrid(client, _NAME), policy)
+    shared.beat_often()
+    return shared
 
 
 def _client(url: str, environment: Mapping[str, str]) -> redis.Redis:

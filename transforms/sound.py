@@ -20,8 +20,8 @@ __all__ = ["BYTES_PER_SAMPLE", "SLICE_SAMPLES", "AudioSegment", "LoadedSound", "
 BYTES_PER_SAMPLE: Final = 2
 """Of normalized sound."""
 
-SLICE_SAMPLES: Final = 48_000
-"""The most in a slice: 94 KiB, which allocators keep. What is larger is mapped, page by page, each time."""
+SLICE_SAMPLES: Final = 16_000
+"""The most in a slice, a second or two: small enough that `heap` does not map it page by page each time."""
 
 
 class Sound(Protocol):

@@ -23,7 +23,7 @@ from benchmarks.scale.simulation import Simulation, Told
 from benchmarks.tables import mebibytes, show
 
 _COMPONENTS = ("planner", "limiter", "budget", "record", "writer", "compaction", "settle", "finished")
-# Its memory falls from 1,273 to 640 bytes a recording as there are more; nobody has hours for all of them.
+# Its memory falls from 154 to 49 bytes a recording as there are more; nobody has hours for all of them.
 _CROSSING_AT_MOST = 10**7
 _WITHOUT_RECORD = tuple(name for name in parts.PARTS if name not in ("record", "opened"))
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 
@@ -229,7 +230,8 @@ class Simulation:
 
 
 def address_of(recording: int) -> str:
-    return f"/srv/recordings/{recording // 1000:05}/{recording:08}.wav"
+    # Part of a real name can be told from the one before, and part cannot.
+    return f"/srv/recordings/{recording // 1000:05}/{recording:08}-{crc32(b'%d' % recording):08x}.wav"
 
 
 def _utterance(call: _Call, now_us: int) -> Utterance:

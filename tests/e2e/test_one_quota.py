@@ -44,7 +44,7 @@ def test_runs_go_on_at_their_shares_when_the_server_is_lost_and_say_so(serve, se
     names = ("one", "two")
     runs = [begun(tmp_path, service, server, name, seed, 5 * EACH) for seed, name in enumerate(names)]
     with server.client() as client:
-        while client.zcard("beamscribe:workers") < 2 and not any(run.poll() for run in runs):
+        while client.hlen("beamscribe:claims") < 2 and not any(run.poll() for run in runs):
             time.sleep(0.02)
     both_know = service.stats().billed + RATE
     while service.stats().billed < both_know and not any(run.poll() for run in runs):

@@ -29,16 +29,16 @@ def _here(s3, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def stored(count: int) -> None:
-    objects = Objects(f"{STORE}/in")
+def stored(count: int, store: str = STORE) -> None:
+    objects = Objects(f"{store}/in")
     for number in range(count):
         write_wav(Path("sound.wav"), chatter(0.2, seed=number))
         objects.put(f"{number:03}.wav", Path("sound.wav").read_bytes())
 
 
-def command(service, **changes: object) -> list[str]:
+def command(service, store: str = STORE, **changes: object) -> list[str]:
     chosen = {"output__lease_seconds": 6, "concurrency": CONCURRENCY, **changes}
-    return ["run", f"--input={STORE}/in", f"--output={OUTPUT}", *settings(service, **chosen)]
+    return ["run", f"--input={store}/in", f"--output={store}/out", *settings(service, **chosen)]
 
 
 def texts() -> dict[str, str]:
@@ -60,11 +60,14 @@ def names_of_state() -> list[str]:
     return sorted(each.name for each in Objects(f"{OUTPUT}/.beamscribe").listed())
 
 
-def test_a_run_keeps_everything_in_object_storage_and_the_next_one_pays_nothing(serve, tmp_path, monkeypatch):
-    stored(12)
+@pytest.mark.parametrize("store", [STORE, f"gs://{BUCKET}"])
+def test_a_run_keeps_everything_in_object_storage_and_the_next_one_pays_nothing(
+    store, gcs, serve, tmp_path, monkeypatch
+):
+    stored(12, store)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     service = serve()
-    first = beamscribe(*command(service))
+    first = beamscribe(*command(service, store))
     assert first.code == 0, first.stderr
     assert texts() == expected(12)
     assert service.stats().billed == 12
@@ -77,7 +80,7 @@ def test_a_run_keeps_everything_in_object_storage_and_the_next_one_pays_nothing(
         "lock": 1,
         "state": 1,
     }
-    again = beamscribe(*command(service, input__verify="true"))
+    again = beamscribe(*command(service, store, input__verify="true"))
     assert again.code == 0, again.stderr
     assert service.stats().billed == 12
     assert list(Path(tempfile.gettempdir()).glob("beamscribe-2*Z-*")) == []

@@ -98,8 +98,9 @@ def test_the_budget_is_one_wall_for_both_and_the_stop_reaches_both(lease, serve,
 
 
 def test_both_keep_to_their_shares_of_the_quota(lease, serve, tmp_path):
-    # Of each host one call more may arrive in a second: one that left in another.
-    service = serve(requests_per_second=20 + 2)
+    # Of each host one call more may arrive in a second, which left in another, and on a busy machine some.
+    # Without shares it would be twice as many.
+    service = serve(requests_per_second=20 + 8)
     both = [
         host(tmp_path / "a", lease, service, first=0, last=40, rate=20),
         host(tmp_path / "b", lease, service, first=40, last=80, rate=20),
@@ -107,7 +108,7 @@ def test_both_keep_to_their_shares_of_the_quota(lease, serve, tmp_path):
     assert [told(process) for process in both] == [[40, None]] * 2
     stats = service.stats()
     assert stats.refused.get("RequestLimitExceeded", 0) == 0
-    assert stats.max_in_second <= 20 + 2
+    assert stats.max_in_second <= 20 + 8
 
 
 def test_workers_stop_when_the_command_that_started_them_is_gone(lease, serve, tmp_path):

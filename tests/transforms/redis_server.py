@@ -6,12 +6,18 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+
+from tests.transforms.redis_clock import ClockedRedis
+
+Client = TypeVar("Client", bound=redis.Redis)
 
 
 class RedisServer:
@@ -55,5 +61,14 @@ class RedisServer:
         self._process.wait()
 
     def client(self) -> redis.Redis:
+        return self._client(redis.Redis)
+
+    def clocked(self, clock: Callable[[], float]) -> ClockedRedis:
+        """A client for which it is as late as the clock says."""
+        client = self._client(ClockedRedis)
+        client.clock = clock
+        return client
+
+    def _client(self, kind: type[Client]) -> Client:
         once = Retry(NoBackoff(), 0)
-        return redis.Redis(port=self.port, socket_timeout=2, socket_connect_timeout=2, retry=once)
+        return kind(port=self.port, socket_timeout=2, socket_connect_timeout=2, retry=once)

@@ -14,7 +14,8 @@ from media_files import tone
 from transforms.encode import encode, encode_in_slices
 from transforms.errors import RecordingError, UsageError
 from transforms.formats import ENCODABLE, bytes_upper_bound
-from transforms.records import Stage
+from transforms.hold import HeldSound, Hold
+from transforms.records import SampleRange, Stage
 from transforms.samples import to_int16
 from transforms.sound import SLICE_SAMPLES, LoadedSound, sound_of
 
@@ -57,6 +58,23 @@ def test_the_size_is_that_of_the_slices(voice_format):
     sound = LoadedSound(audio_of(tone(440, 16000, 7.0), 16000))
     encoded = encode_in_slices(sound, voice_format, name="a.wav", max_payload_bytes=PLENTY)
     assert encoded.size_bytes == len(b"".join(encoded.slices)) > 0
+
+
+@pytest.mark.parametrize("voice_format", ENCODABLE)
+@pytest.mark.parametrize(
+    "pieces", [[(0, 48_100)], [(0, 48_000), (48_000, 48_100)], [(0, 100), (100, 90_000)]]
+)
+def test_cuts_that_reach_behind_the_sound_are_encoded_as_far_as_it_goes(voice_format, pieces):
+    pcm = to_int16(tone(440, 16000, 3.0)).tobytes()
+    hold = Hold()
+    hold.write(pcm)
+    for _ in range(2):
+        sound = HeldSound(hold, tuple(SampleRange(*each) for each in pieces), 16000)
+        assert sound.samples == 48_000
+        encoded = encode_in_slices(sound, voice_format, name="a.wav", max_payload_bytes=PLENTY)
+        payload = b"".join(encoded.slices)
+        assert (encoded.size_bytes, payload) == (len(payload), pack(sound_of(pcm, 16000), voice_format))
+        hold.settle()  # the same when it has moved into memory
 
 
 @pytest.mark.parametrize("voice_format", ENCODABLE)

@@ -96,6 +96,13 @@ def test_what_matches_nothing_is_refused(filled, typed, why):
     assert why in refusal(typed)
 
 
+@pytest.mark.parametrize("uri", ["s3://recor*/a", "gs://recor*/a/", "s3://*"])
+def test_no_store_is_asked_for_a_bucket_with_wildcards(uri):
+    """What it says of one differs: the name is no name, or there is no such bucket."""
+    with pytest.raises(OSError, match="no wildcards"):
+        object_pattern(uri, find=pytest.fail)
+
+
 def test_a_pattern_asks_for_no_page_before_or_behind_what_it_may_match(s3, monkeypatch):
     s3.fill(f"2026-{month:02}-01/{number:03}.wav" for month in range(1, 13) for number in range(200))
     with fault_proxy(s3.url, every=0) as proxy:

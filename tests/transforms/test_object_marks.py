@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import threading
 import time
@@ -52,7 +53,10 @@ def test_many_are_asked_for_at_once_and_few_are_held():
     found.close()
 
 
-@pytest.mark.parametrize(("error", "asked"), [(PermissionError("no"), 500), (OSError("away"), 40)])
+@pytest.mark.parametrize(
+    ("error", "asked"),
+    [(PermissionError("no"), 500), (OSError(errno.ENAMETOOLONG, "long"), 500), (OSError("away"), 40)],
+)
 def test_a_store_that_is_away_is_not_asked_for_each_row(error, asked):
     calls = []
 

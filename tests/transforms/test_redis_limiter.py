@@ -1,48 +1,80 @@
 from __future__ import annotations
 
-import logging
-import struct
+import time
 
 import pytest
 
+from tests.transforms.quota_world import Worker as Caller
+from tests.transforms.quota_world import World
 from tests.transforms.redis_server import RedisServer
 from transforms.pace import PacePolicy
+from transforms.quota_claims import AHEAD_SECONDS, ALONE_AFTER_SECONDS, KEPT_SECONDS, Claim
+from transforms.redis_grid import RedisGrid
 from transforms.redis_limiter import RedisLimiter
 
-POLICY = PacePolicy(quota_per_second=0.01)  # a slot every 100 s: what the tests themselves take is nothing
-INTERVAL = 1 / POLICY.full_rate
+# Slots of a second, of which a quarter may be caught up with.
+POLICY = PacePolicy(quota_per_second=1.25, headroom=0.2)
+BEGUN = 1000.0
+
+
+class Time:
+    """One for all: Redis's, and the workers' while they do not sleep on their own."""
+
+    now = BEGUN
+
+    def __call__(self) -> float:
+        return self.now
 
 
 class Worker:
-    """A limiter whose sleep takes no time but moves its clock."""
+    """A limiter whose sleep takes no time but moves its own clock, which Redis's does not follow."""
 
-    def __init__(self, server: RedisServer, name: str = "account", policy: PacePolicy = POLICY) -> None:
-        self.now = 1000.0
-        self.limiter = RedisLimiter(server.client(), name, policy, clock=lambda: self.now, sleep=self.sleep)
+    def __init__(self, server: Server, name: str = "account", policy: PacePolicy = POLICY) -> None:
+        self.slept = 0.0
+        self.client = server.redis.clocked(server.time)
+        self.clock = lambda: server.time.now + self.slept
+        grid = RedisGrid(self.client, name)
+        self.limiter = RedisLimiter(grid, policy, clock=self.clock, sleep=self.sleep)
 
     def sleep(self, seconds: float) -> None:
-        self.now += seconds
+        self.slept += seconds
 
     def waits(self, times: int = 1) -> list[float]:
-        """How many intervals it waited for each of so many permits, to a tenth."""
-        return [round(self.limiter.acquire() / INTERVAL, 1) for _ in range(times)]
+        """How long it waited for each of so many permits, to a tenth."""
+        return [round(self.limiter.acquire(), 1) for _ in range(times)]
+
+
+class Server:
+    """A server of the tests' own, and its time; the first slot is due."""
+
+    def __init__(self, folder) -> None:
+        self.redis = RedisServer(folder)
+        self.time = Time()
+        self.begin("account")
+
+    def begin(self, name: str) -> None:
+        first = Worker(self, name)
+        assert first.waits() == [AHEAD_SECONDS]
+        first.limiter.close()
+        self.time.now += AHEAD_SECONDS + 1.0
 
 
 @pytest.fixture
 def server(tmp_path):
-    server = RedisServer(tmp_path)
+    server = Server(tmp_path)
     yield server
-    server.stop()
+    server.redis.kill()
 
 
 def test_workers_take_the_slots_of_one_grid(server):
-    # Redis's clock hardly moves, so each slot lies one interval behind the one before.
+    # Redis's clock stands still, so each slot lies one interval behind the one before.
     first, second, third = (Worker(server) for _ in range(3))
     assert [first.waits(), second.waits(), third.waits(), first.waits()] == [[0], [1], [2], [3]]
 
 
 def test_names_share_nothing(server):
-    assert Worker(server, "one").waits() == Worker(server, "other").waits() == [0]
+    server.begin("other")
+    assert Worker(server).waits() == Worker(server, "other").waits() == [0]
 
 
 class Sleeper(Worker):
@@ -55,57 +87,57 @@ class Sleeper(Worker):
 
 
 def test_one_that_wakes_late_makes_room_for_those_that_do_not(server):
-    # Slots of a second, of which a quarter may be caught up with.
-    policy = PacePolicy(quota_per_second=1.25, headroom=0.2)
-    assert (policy.full_rate, policy.catch_up_seconds) == (1.0, 0.25)
-    late, other = Sleeper(server, policy=policy), Worker(server, policy=policy)
+    late, other = Sleeper(server), Worker(server)
     late.limiter.acquire()
     late.late_seconds = 0.85  # each time that it looks up from its sleep
-    assert late.limiter.acquire() == pytest.approx(1.05, abs=0.02)
     # It was late by a twentieth, which can be caught up with.
+    assert late.limiter.acquire() == pytest.approx(1.05, abs=0.02)
     late.late_seconds = 2.6
     assert late.limiter.acquire() == pytest.approx(2.8, abs=0.02)
-    # Redis's clock hardly moves: that slot was two seconds ahead, and the next was to be three.
+    # That slot was two seconds ahead, and the next was to be three.
     assert other.limiter.acquire() == pytest.approx(3.0 + 0.8 - 0.25, abs=0.02)
 
 
 def test_what_others_made_room_for_is_not_made_room_for_again(server):
-    policy = PacePolicy(quota_per_second=1.25, headroom=0.2)
-    first, second, other = (Sleeper(server, policy=policy) for _ in range(3))
+    first, second, other = (Sleeper(server) for _ in range(3))
     first.limiter.acquire()
-    gate = first.limiter._next_slot(), second.limiter._next_slot()
-    for worker, slot in zip((first, second), gate, strict=True):
-        worker.limiter._make_room(0.6, slot.moved_seconds)
+    for worker in (first, second):
+        worker.late_seconds = 0.0
+    slots = [worker.limiter.look(None)[0] for worker in (first, second)]
+    for worker, slot in zip((first, second), slots, strict=True):
+        worker.slept = slot.at - server.time.now + 0.25 + 0.6
+        worker.limiter._make_room(slot)
     assert other.limiter.acquire() == pytest.approx(3.0 + 0.6, abs=0.1)
 
 
 def test_one_that_slept_for_long_holds_the_others_up_by_one_slot(server):
-    policy = PacePolicy(quota_per_second=1.25, headroom=0.2)
-    sleeper, other = Sleeper(server, policy=policy), Worker(server, policy=policy)
+    sleeper, other = Sleeper(server), Worker(server)
     sleeper.limiter.acquire()
-    sleeper.late_seconds = 300.0
+    sleeper.late_seconds = 8.0
     sleeper.limiter.acquire()
     # Its slot was one second ahead, and the next was to be two.
-    assert other.limiter.acquire() == pytest.approx(2.0 + 1.0, abs=0.1)
+    assert other.waits() == [2.0 + 1.0]
 
 
-def test_one_that_is_late_when_redis_has_lost_all_moves_back_no_more_than_it_is_late(server):
-    policy = PacePolicy(quota_per_second=1.25, headroom=0.2)
-    late, other = (Sleeper(server, policy=policy) for _ in range(2))
-    late.limiter._make_room(0.5, 0.0)
-    for _ in range(100):  # as over many hours
-        late.limiter._make_room(2.0, late.limiter._next_slot().moved_seconds)
-    slot = late.limiter._next_slot()
-    assert slot.moved_seconds > 200
-    server.client().flushall()
-    late.limiter._make_room(0.6, slot.moved_seconds)
-    assert other.limiter.acquire() == pytest.approx(0.6, abs=0.1)
+def test_one_that_slept_until_it_was_taken_to_be_cut_off_takes_another_slot(server):
+    sleeper = Sleeper(server)
+    sleeper.limiter.acquire()
+    sleeper.late_seconds = ALONE_AFTER_SECONDS
+
+    def wakes(seconds: float) -> None:
+        sleeper.slept += seconds
+        server.time.now += sleeper.late_seconds
+        sleeper.late_seconds = 0.0
+
+    sleeper.limiter._sleep = wakes
+    came = sleeper.clock()
+    assert sleeper.limiter.acquire() > ALONE_AFTER_SECONDS
+    claims = server.redis.client().hgetall("account:claims")
+    assert [Claim.unpack(packed).heard_at for packed in claims.values()] == [came + ALONE_AFTER_SECONDS]
 
 
 def test_a_refusal_slows_every_worker(server):
-    # The pace recovers within seconds, so here a slot has to be one.
-    policy = PacePolicy(quota_per_second=1)
-    first, second = Worker(server, policy=policy), Worker(server, policy=policy)
+    first, second = Worker(server), Worker(server)
     first.limiter.acquire()
     for _ in range(40):
         first.limiter.refused()
@@ -114,44 +146,13 @@ def test_a_refusal_slows_every_worker(server):
     assert first.limiter.acquire() > 2.2
 
 
-def test_without_redis_each_goes_at_its_share_and_says_so_once(server, caplog):
-    first, second = Worker(server), Worker(server)
-    first.waits(), second.waits(), first.waits()
-    server.stop()
-    with caplog.at_level(logging.ERROR):
-        first.waits()
-        assert first.waits(3) == [2, 2, 2]
-    [said] = [each.getMessage() for each in caplog.records if each.levelno == logging.ERROR]
-    assert "its share among 2" in said
-
-
-def test_a_share_begins_no_faster_than_it_goes_on(server):
-    first, second = Worker(server), Worker(server)
-    first.waits(), second.waits(), first.waits()
-    server.stop()
-    assert first.waits()[0] >= 2
-
-
-def test_when_redis_comes_back_the_pace_is_shared_again(server, caplog):
-    first, second = Worker(server), Worker(server)
-    first.waits(), second.waits(), first.waits()
-    server.stop()
-    first.waits(3)
-    server.start()
-    first.sleep(10)
-    with caplog.at_level(logging.WARNING):
-        # It has kept its state: three slots were given out.
-        assert [first.waits(), second.waits()] == [[3], [4]]
-    assert "Redis answers again" in caplog.text
-
-
 def test_a_worker_that_never_reached_redis_makes_no_call(server, caplog):
-    server.stop()
     worker = Worker(server)
+    worker.client.is_cut = True
     asked = iter(range(100))
     assert worker.limiter.acquire(lambda: next(asked) > 20) > 0
     assert "no call is made until it answers" in caplog.text
-    server.start()
+    worker.client.is_cut = False
     worker.sleep(10)
     assert worker.waits() == [0]
 
@@ -160,20 +161,164 @@ def test_one_that_waits_gives_up_when_the_run_stops(server):
     worker = Worker(server)
     worker.waits()
     asked = iter(range(100))
-    assert worker.limiter.acquire(lambda: next(asked) > 3) < INTERVAL / 2
+    assert worker.limiter.acquire(lambda: next(asked) > 3) < 1.0
 
 
 def test_a_clock_that_was_set_back_holds_up_nobody(server):
     worker = Worker(server)
     worker.waits()
-    seconds, _ = server.client().time()
-    others = server.client().get("account:pace")[8:]
-    server.client().set("account:pace", struct.pack("<d", seconds + 5000) + others)
-    assert worker.waits() == [0]
+    server.time.now -= 5000
+    assert Worker(server).waits() == [0]
 
 
-def test_a_worker_that_is_done_leaves_no_share(server):
+def test_a_server_that_has_forgotten_waits_for_those_who_have_slots_of_the_old_grid(server):
     first, second = Worker(server), Worker(server)
     first.waits(), second.waits()
+    server.redis.client().flushall()
+    assert second.waits() == [AHEAD_SECONDS]
+
+
+def test_a_server_that_has_forgotten_the_last_moments_does_so_too(server):
+    first, second = Worker(server), Worker(server)
+    first.waits(), second.waits()
+    redis = server.redis.client()
+    pace, claims = redis.get("account:pace"), redis.hgetall("account:claims")
+    server.time.now += 5.0
+    first.waits(2), second.waits()
+    redis.set("account:pace", pace)
+    redis.hset("account:claims", mapping=claims)
+    assert second.waits() == [AHEAD_SECONDS]
+
+
+def test_a_worker_that_is_done_leaves_no_claim(server):
+    first, second = Worker(server), Worker(server)
+    first.waits(), second.waits()
+    assert server.redis.client().hlen("account:claims") == 2
     second.limiter.close()
-    assert server.client().zcard("account:workers") == 1
+    assert server.redis.client().hlen("account:claims") == 1
+    second.limiter.beat()
+    assert server.redis.client().hlen("account:claims") == 1
+
+
+QUOTA = 25
+FULL = PacePolicy(QUOTA).full_rate
+
+
+class Callers:
+    """Workers that call as often as they may, for ten seconds, in a simulated time; the server is real."""
+
+    def __init__(self, redis: RedisServer, number: int) -> None:
+        self.world = World(PacePolicy(QUOTA))
+        self.clients = [redis.clocked(lambda: self.world.now) for _ in range(number)]
+        self.workers = [Caller(self.world, store=RedisGrid(each, "callers")) for each in self.clients]
+        self.world.pass_seconds(AHEAD_SECONDS + 10.0)
+
+    def rates(self, seconds: float) -> list[float]:
+        """Calls a second of each, in so many seconds from now on."""
+        before = [len(each.calls) for each in self.workers]
+        self.world.pass_seconds(seconds)
+        return [(len(each.calls) - had) / seconds for each, had in zip(self.workers, before, strict=True)]
+
+
+def test_one_that_is_cut_off_is_left_its_share_by_the_others(server, caplog):
+    callers = Callers(server.redis, 2)
+    assert sum(callers.rates(5)) == pytest.approx(FULL, abs=0.4)
+    callers.clients[0].is_cut = True
+    lost, other = callers.rates(ALONE_AFTER_SECONDS - 3)
+    assert lost < 1
+    assert other == pytest.approx(FULL, abs=1)
+    callers.world.pass_seconds(5)
+    shares = callers.rates(30)
+    assert max(shares) <= 13
+    assert FULL - 1.5 < sum(shares) <= QUOTA
+    # Nobody knows any more whether it lives: its claim is given away, and it stops before.
+    callers.world.pass_seconds(20)
+    lost, other = callers.rates(10)
+    assert lost == 0
+    assert other == pytest.approx(FULL, abs=0.4)
+    callers.clients[0].is_cut = False
+    callers.world.pass_seconds(5)
+    assert min(callers.rates(10)) > 5
+    assert callers.world.most_in_a_second() <= QUOTA
+    assert [each.levelname for each in caplog.records] == ["ERROR", "WARNING", "ERROR", "WARNING"]
+
+
+def test_when_all_lose_redis_one_that_was_idle_knows_of_those_who_came(server):
+    callers = Callers(server.redis, 1)
+    callers.workers[0].is_busy = False
+    for _ in range(2):
+        client = server.redis.clocked(lambda: callers.world.now)
+        callers.clients.append(client)
+        callers.workers.append(Caller(callers.world, store=RedisGrid(client, "callers")))
+    callers.world.pass_seconds(10)
+    for client in callers.clients:
+        client.is_cut = True
+    callers.workers[0].is_busy = True
+    callers.world.pass_seconds(ALONE_AFTER_SECONDS + 4)
+    shares = callers.rates(30)
+    assert all(7 <= each <= 9 for each in shares)
+    callers.world.pass_seconds(KEPT_SECONDS)
+    assert callers.rates(5) == [0, 0, 0]
+    for client in callers.clients:
+        client.is_cut = False
+    callers.world.pass_seconds(5)
+    assert sum(callers.rates(5)) == pytest.approx(FULL, abs=0.4)
+    assert callers.world.most_in_a_second() <= QUOTA
+
+
+def test_when_all_are_back_at_once_what_they_called_alone_is_counted(server):
+    callers = Callers(server.redis, 5)
+    for worker in callers.workers:
+        worker.is_busy = worker.beats = False
+    callers.world.pass_seconds(2.5)
+    for worker in callers.workers:
+        worker.limiter.beat()
+    callers.world.pass_seconds(ALONE_AFTER_SECONDS + 5.0)
+    for client, worker in zip(callers.clients, callers.workers, strict=True):
+        client.is_cut = worker.is_busy = True
+    # All were heard of at once, so all call at once.
+    callers.world.pass_seconds(5.0)
+    last = callers.world.calls[-1]
+    assert callers.world.calls[-5:] == pytest.approx([last] * 5, abs=0.2)
+    for client, worker in zip(callers.clients, callers.workers, strict=True):
+        client.is_cut = False
+        worker.limiter.beat()
+    # It costs a second of the pace, once.
+    assert sum(callers.rates(10)) == pytest.approx(0.88 * FULL, abs=1)
+    assert callers.world.most_in_a_second() <= QUOTA
+
+
+def test_a_word_that_may_have_been_heard_puts_off_going_alone(server):
+    callers = Callers(server.redis, 2)
+    callers.clients[0].is_deaf = True
+    # Redis hears of it all the time, so the other is left the whole quota.
+    lost, other = callers.rates(2 * ALONE_AFTER_SECONDS)
+    assert lost < 1
+    assert other > QUOTA / 2
+    callers.clients[0].is_cut = True
+    callers.world.pass_seconds(30)
+    assert callers.world.most_in_a_second() <= QUOTA
+
+
+def test_the_share_of_a_killed_worker_is_free_after_a_while(server):
+    callers = Callers(server.redis, 2)
+    callers.workers[0].kill()
+    callers.world.pass_seconds(ALONE_AFTER_SECONDS + 2)
+    _, other = callers.rates(20)
+    assert other <= 13
+    callers.world.pass_seconds(KEPT_SECONDS - ALONE_AFTER_SECONDS)
+    _, other = callers.rates(5)
+    assert other == pytest.approx(FULL, abs=0.4)
+
+
+def test_a_beat_says_that_an_idle_worker_lives(server):
+    limiter = RedisLimiter(RedisGrid(server.redis.client(), "beating"), PacePolicy(1000.0))
+    limiter.look(None)
+    packed = server.redis.client().hgetall("beating:claims")
+    limiter.beat_often()
+    give_up_at = time.monotonic() + 60
+    while server.redis.client().hgetall("beating:claims") == packed and time.monotonic() < give_up_at:
+        time.sleep(0.05)
+    assert server.redis.client().hgetall("beating:claims") != packed
+    limiter.close()
+    assert server.redis.client().hlen("beating:claims") == 0
