@@ -110,9 +110,12 @@ def outline_of_mpeg(
     if expected * samples_a_frame(head) <= above_seconds * sample_rate_of(head):
         return None
     walk = _Walk(start, head, is_tagged=tag is not None)
-    with nullcontext(stream) if whole is None else whole() as walked:
-        scan = scan_frames(walked, walk.take)
-    if scan is None or scan.describe() is not None or not walk.is_plain:
+    try:
+        with nullcontext(stream) if whole is None else whole() as walked:
+            scan = scan_frames(walked, walk.take)
+    except _OddFrameError:
+        return None
+    if scan is None or scan.describe() is not None:
         return None
     if scan.announced if tag is None else tag.frames != walk.frames:  # Fraunhofer's tag, or another number
         return None
@@ -163,8 +166,12 @@ def _tag_of(data: bytes) -> _Tag | None:
     return _Tag(frames, numbers >> 12, numbers & 0xFFF) if more[0] else None
 
 
+class _OddFrameError(Exception):
+    """The rest of the file need not be read."""
+
+
 class _Walk:
-    """Notes where frames begin, and whether they are all of one kind.
+    """Notes where frames begin, as long as they are all of one kind.
 
     Args:
         start: where the first one must begin.
@@ -175,7 +182,6 @@ class _Walk:
         frames: how many there were.
         step: each so many-th is noted.
         entries: where those begin.
-        is_plain: whether they follow each other and are of one kind.
     """
 
     def __init__(self, start: int, head: bytes, *, is_tagged: bool) -> None:
@@ -184,7 +190,6 @@ class _Walk:
             _ENTRY_SECONDS * sample_rate_of(head) / (samples_a_frame(head) * _ALIKE_FRAMES)
         )
         self.entries: list[int] = []
-        self.is_plain = True
         self._end = start
         self._second = head[1]
         # The rate; and the bit rate too, where it must not change.
@@ -193,15 +198,20 @@ class _Walk:
         self._is_mono = is_mono(head)
 
     def take(self, position: int, data: bytes, places: NDArray[np.intp]) -> None:
-        """Take the frames of a window; the last place is where they end."""
+        """Take the frames of a window; the last place is where they end.
+
+        Raises:
+            _OddFrameError: one is of another kind, or does not follow the one before.
+        """
         begins = places[:-1]
         raw = np.frombuffer(data, np.uint8)
-        self.is_plain &= bool(
+        if not (
             position == self._end
             and (raw[begins + 1] == self._second).all()
             and (raw[begins + 2] & self._mask == self._third).all()
             and ((raw[begins + 3] >= _MONO) == self._is_mono).all()
-        )
+        ):
+            raise _OddFrameError
         first = -self.frames % self.step
         self.entries += (position + begins[first :: self.step]).tolist()
         self.frames += len(begins)

@@ -22,6 +22,7 @@ from transforms.quota_claims import (
 
 # The clock of the grid is the wall clock of a host. No slot is so far ahead unless that was set back.
 _FURTHEST_SECONDS: Final = 600.0
+_FURTHEST_SLOTS: Final = 5
 # Machines that are busy are late by a slot or two each time, and then all are. What is later was asleep.
 _SLEPT_SLOTS: Final = 3
 
@@ -72,7 +73,8 @@ def heard(
         is_forgotten: whether the grid is older than what it did last.
     """
     state = grid.state
-    if state.next_at > now + _FURTHEST_SECONDS:  # the clock was set back
+    furthest = max(_FURTHEST_SECONDS, AHEAD_SECONDS + _FURTHEST_SLOTS / pace.rate(policy, state, now))
+    if state.next_at > now + furthest:  # the clock was set back
         state = replace(state, next_at=now, refused_at=min(state.refused_at, now))
     if is_forgotten:
         state = replace(state, next_at=max(state.next_at, now + AHEAD_SECONDS))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 import redis
-from redis.exceptions import WatchError
+from redis.exceptions import ResponseError, WatchError
 
 from transforms import pace
 from transforms.pace import PaceState
@@ -32,6 +32,7 @@ class GridStore(Protocol):
             step: see `Step`.
 
         Raises:
+            ResponseError: it refused to write. Nothing was changed.
             RedisError: it cannot be reached or is failing. The change may have been made all the same, if
                 the step was asked.
         """
@@ -62,6 +63,14 @@ class RedisGrid:
 
     def change(self, worker: str, step: Step) -> None:
         """See `GridStore.change`. All changes write the pace, so watching it is enough."""
+        try:
+            self._change(worker, step)
+        except ResponseError:
+            # It answers and does not do it: perhaps it was replaced, and this one is a replica now.
+            self._client.connection_pool.disconnect()
+            raise
+
+    def _change(self, worker: str, step: Step) -> None:
         with self._client.pipeline() as pipe:
             while True:
                 try:
@@ -74,7 +83,10 @@ class RedisGrid:
                     pipe.set(self._pace_key, after.state.pack() + _MOVED.pack(after.moved_seconds))
                     self._write_claims(pipe, worker, before, after)
                     pipe.execute()
-                except WatchError:
+                except WatchError as error:
+                    # By this the client also tells of connections that are lost or hang meanwhile.
+                    if "occurred while watching" in str(error):
+                        raise redis.ConnectionError(str(error)) from error
                     continue
                 return
 

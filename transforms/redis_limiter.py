@@ -15,8 +15,8 @@ that went on without it: it moves the others by one slot, however long it slept.
 A worker that loses Redis makes no call until the others have left it its claim, then goes at that,
 and makes no call again once the claim is no longer kept for it; `quota_claims` says why claims and the
 pace of those who still reach Redis never add up to more than the quota. One that has not
-reached Redis since it started has no claim and waits. That holds as long as Redis's clock is not set by
-more than a second, and Redis does not forget what it was told while somebody is cut off from it.
+reached Redis since it started has no claim and waits. That holds as long as Redis's clock is not set, and
+Redis does not forget what it was told, as a failover does that loses the last moments.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from transforms import pace, quota_grid
 from transforms.lease_holding import steady_seconds
@@ -54,10 +54,11 @@ class _Slot:
 
 @dataclass(frozen=True, slots=True)
 class _Heard:
-    """The grid when this worker had been heard of, before what it did there; and when, by Redis's clock."""
+    """The grid when this worker had been heard of, before what it did there; and when, there and here."""
 
     grid: Grid
     now: float
+    at: float
 
 
 class RedisLimiter:
@@ -189,7 +190,8 @@ class RedisLimiter:
         wait = quota_grid.wait_to_take(self._policy, heard.grid, heard.now)
         if wait == 0.0:
             before = max(0.0, heard.grid.state.next_at - heard.now)
-            return _Slot(self._clock() + before, heard.grid.moved_seconds)
+            # Not from when Redis had answered to the end: it may be slow.
+            return _Slot(heard.at + before, heard.grid.moved_seconds)
         with self._lock:
             self._take_at = self._clock() + (_ASK_AGAIN_SECONDS if wait is None else wait)
         return None
@@ -235,11 +237,17 @@ class RedisLimiter:
                 is_forgotten=before.is_forgotten(own, began),
             )
             with self._lock:
-                self._standing = before.speaking(grid.claims[self._worker].parts, self._clock())
-            heard = _Heard(grid, now)
+                here = self._clock()
+                self._standing = before.speaking(grid.claims[self._worker].parts, here)
+            heard = _Heard(grid, now, here)
             return step(grid, now)
 
-        self._store.change(self._worker, stepped)
+        try:
+            self._store.change(self._worker, stepped)
+        except ResponseError:
+            with self._lock:
+                self._standing = before  # nobody heard of it
+            raise
         assert heard is not None, "no change is made without a step"
         claim = heard.grid.claims[self._worker]
         with self._lock:

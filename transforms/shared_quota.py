@@ -102,7 +102,7 @@ def _client(url: str, environment: Mapping[str, str]) -> redis.Redis:
 
 
 def check_shared_quota(url: str | None, environment: Mapping[str, str] = os.environ) -> None:
-    """Raise unless the store can be reached, before anything is started.
+    """Raise unless the store can be reached and written to, before anything is started.
 
     Raises:
         UsageError: its client is not installed.
@@ -114,7 +114,7 @@ def check_shared_quota(url: str | None, environment: Mapping[str, str] = os.envi
     from redis.exceptions import RedisError
 
     try:
-        client.ping()
+        client.set(f"{_NAME}:check", b"", px=1000)  # a replica answers, and takes nothing
     except RedisError as error:
         raise QuotaStoreError(
             f"recognition.shared_quota: {url} cannot be used ({error}). Without it nobody knows what other "

@@ -148,3 +148,17 @@ def test_its_entries_are_places_of_frames(monkeypatch):
         assert found.places.step % 8 == 0
         assert list(found.places.entries) == frames[:: found.places.step]
         assert len(found.places.entries) > 3
+
+
+def test_a_walk_ends_where_doubt_begins(monkeypatch):
+    monkeypatch.setattr("transforms.mpeg_frames._WINDOW_BYTES", 2**15)
+    read = []
+
+    class Counted(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            data = super().read(size)
+            read.append(len(data))
+            return data
+
+    assert outline_of_mpeg(Counted(VARYING_WITHOUT * 10)) is None
+    assert sum(read) < len(VARYING_WITHOUT) * 5

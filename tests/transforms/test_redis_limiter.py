@@ -3,13 +3,15 @@ from __future__ import annotations
 import time
 
 import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
 
+from tests.transforms.quota_world import MemoryGrid, World
 from tests.transforms.quota_world import Worker as Caller
-from tests.transforms.quota_world import World
 from tests.transforms.redis_server import RedisServer
 from transforms.pace import PacePolicy
 from transforms.quota_claims import AHEAD_SECONDS, ALONE_AFTER_SECONDS, KEPT_SECONDS, Claim
-from transforms.redis_grid import RedisGrid
+from transforms.quota_grid import Grid, begin, heard, taken
+from transforms.redis_grid import RedisGrid, Step
 from transforms.redis_limiter import RedisLimiter
 
 # Slots of a second, of which a quarter may be caught up with.
@@ -309,6 +311,62 @@ def test_the_share_of_a_killed_worker_is_free_after_a_while(server):
     callers.world.pass_seconds(KEPT_SECONDS - ALONE_AFTER_SECONDS)
     _, other = callers.rates(5)
     assert other == pytest.approx(FULL, abs=0.4)
+
+
+def test_workers_have_their_shares_while_redis_answers_and_takes_nothing(server, caplog):
+    callers = Callers(server.redis, 2)
+    with server.redis.client() as client:
+        client.config_set("min-replicas-to-write", 1)
+        callers.world.pass_seconds(ALONE_AFTER_SECONDS + 4)
+        assert callers.rates(20) == [pytest.approx(FULL / 2, abs=1.0)] * 2
+        client.config_set("min-replicas-to-write", 0)
+    assert "Redis cannot be reached" in caplog.text
+    callers.world.pass_seconds(5)
+    assert sum(callers.rates(10)) == pytest.approx(FULL, abs=0.5)
+    assert callers.world.most_in_a_second() <= QUOTA
+
+
+def test_a_write_that_hangs_is_a_server_that_cannot_be_reached(server):
+    client = server.redis.client()
+    client.connection_pool.connection_kwargs["socket_timeout"] = 0.2
+    store = RedisGrid(client, "hanging")
+    steps = []
+
+    def step(grid: Grid | None, now: float) -> Grid:
+        steps.append(now)
+        return heard(POLICY, grid or begin(POLICY, now), "worker", now)
+
+    store.change("worker", step)
+    with server.redis.client() as other:
+        other.execute_command("CLIENT", "PAUSE", 60_000, "WRITE")
+        with pytest.raises(RedisConnectionError):
+            store.change("worker", step)
+        other.execute_command("CLIENT", "UNPAUSE")
+    assert len(steps) == 2
+    store.change("worker", step)
+    store.close()
+
+
+def test_a_server_that_is_slow_to_say_that_it_has_written_makes_no_slot_late():
+    world = World(POLICY)
+
+    class Slow(MemoryGrid):
+        def change(self, worker: str, step: Step) -> None:
+            super().change(worker, step)
+            world.now += 1.5
+
+    limiter = RedisLimiter(Slow(world), POLICY, clock=lambda: world.now)
+    slot, wait = limiter.look(None)
+    assert (slot.at, wait) == (BEGUN + AHEAD_SECONDS, AHEAD_SECONDS - 1.5)
+
+
+@pytest.mark.parametrize("quota", [0.001, 0.01, 1.0])
+def test_a_slot_that_is_far_away_is_no_clock_that_was_set_back(quota):
+    policy = PacePolicy(quota)
+    grid = taken(policy, begin(policy, BEGUN), BEGUN)
+    for second in range(100):
+        grid = heard(policy, grid, f"worker-{second % 2}", BEGUN + second)
+    assert grid.state.next_at > BEGUN + 0.9 / quota
 
 
 def test_a_beat_says_that_an_idle_worker_lives(server):

@@ -84,3 +84,14 @@ def test_a_missing_client_is_told_with_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setattr(builtins, "__import__", without_redis)
     with pytest.raises(UsageError, match=r"beamscribe\[redis\]"):
         limiter_of(tmp_path, POLICY, "redis://127.0.0.1:1/0")
+
+
+def test_a_server_that_takes_nothing_is_told_before_anything_is_started(tmp_path):
+    server = RedisServer(tmp_path)
+    try:
+        with server.client() as client:
+            client.config_set("min-replicas-to-write", 1)
+        with pytest.raises(QuotaStoreError, match="cannot be used"):
+            check_shared_quota(f"redis://127.0.0.1:{server.port}/0")
+    finally:
+        server.kill()
