@@ -80,7 +80,7 @@ def scan_frames(
     Args:
         stream: the file.
         seen: told what was walked, piece by piece: where it lies in the file, its bytes, and where in
-            these frames begin and, last, where they end.
+            these frames begin and, last, where they end. What it raises ends the walk.
     """
     size = stream.seek(0, 2)
     position = _next_frame(stream, behind_tags(stream, 0), size)

@@ -136,7 +136,7 @@ def json_body(
         parameters: checked ones.
         engine: the engine's name.
         voice_format: what the audio is encoded as.
-        audio: it, in slices of any length.
+        audio: encoded, in slices of any length.
         size_bytes: how long they are together.
     """
     call = _call_fields(parameters, engine, voice_format, _SOURCE_DATA) | {"DataLen": size_bytes}
