@@ -39,9 +39,9 @@ class Audio(Section):
     chapters_above_hours: float | None = Field(
         default=1.0,
         gt=0,
-        description="With several workers a wav, flac or mp3 recording, local or in object storage, that is "
-        "longer is decoded in chapters, each by another worker; its cuts are the same. Without it every "
-        "recording is decoded in one piece.",
+        description="With several workers a wav, flac, mp3, m4a or Ogg recording, local or in object "
+        "storage, that is longer is decoded in chapters, each by another worker; its cuts are the same. "
+        "Without it every recording is decoded in one piece.",
     )
 
 

@@ -11,6 +11,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from transforms.boxes import boxes
 from transforms.sniff import DATA_SIZE_UNKNOWN, Readable
 
 _MAX_PARTS = 1_000_000
@@ -69,7 +70,7 @@ def _parts(stream: Readable) -> Iterator[Part]:
     if head[:4] == b"RIFX" and head[8:12] == b"WAVE":
         return _chunks(stream, 12, _RIFX)
     if head[4:8] == b"ftyp":
-        return _boxes(stream)
+        return (Part(f"the box {box.name}", box.start, box.size) for box in boxes(stream))
     if head[:4] == _EBML.to_bytes(4, "big"):
         return _elements(stream)
     return iter(())
@@ -129,23 +130,6 @@ def _sphere(stream: Readable) -> Iterator[Part]:
     if all(map(bytes.isdigit, sizes)) and b"," not in fields.get(b"sample_coding", b""):
         samples, width, channels = map(int, sizes)
         yield Part("audio", len(header), samples * width * channels)
-
-
-def _boxes(stream: Readable) -> Iterator[Part]:
-    """The boxes of the highest level of an MP4 file (ISO/IEC 14496-12, 4.2)."""
-    position = 0
-    for _ in range(_MAX_PARTS):
-        head = _read(stream, position, 16)
-        if len(head) < 8 or not head[4:8].isalnum():
-            return
-        size = int.from_bytes(head[:4], "big")
-        header = 8
-        if size == 1:
-            size, header = int.from_bytes(head[8:16], "big"), 16
-        if size < header:  # 0: to the end of the file
-            return
-        yield Part(f"the box {head[4:8].decode()}", position + header, size - header)
-        position += size
 
 
 def _elements(stream: Readable) -> Iterator[Part]:

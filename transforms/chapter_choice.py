@@ -17,13 +17,13 @@ from transforms.records import Mark, Recording
 from transforms.resampling import resampling_period
 from transforms.source import can_be_parted, open_parted, opened_as
 
-# Mp3 of 8 kbit/s, which is the least; flac of speech at 8 kHz takes several times as much. Smaller
-# files need not be opened.
-_LEAST_BYTES_A_SECOND_OF_ALL = 1000
-# Of mp3 that of 16 kbit/s: requests are dearer. Of wav a byte for each sample at the least rate.
+# Opus of 6 kbit/s, which is the least; others take more. Smaller files need not be opened.
+_LEAST_BYTES_A_SECOND_OF_ALL = 700
+# Of mp3 and AAC that of 16 kbit/s: requests are dearer. Of wav a byte for each sample at the least rate.
 _LEAST_BYTES_A_SECOND = {
     "flac": 1000,
-    "mp3": 2000,
+    **dict.fromkeys(("opus", "ogg", "oga"), 700),
+    **dict.fromkeys(("mp3", "m4a", "m4b", "mp4", "mov", "3gp"), 2000),
     **dict.fromkeys(("wav", "wave", "bwf", "rf64", "w64"), LEAST_RATE),
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -20,6 +20,7 @@ from transforms.decode_base import Decoder, ShieldedStream, UndecodableError
 from transforms.decode_mpeg import MpegDecoder
 from transforms.decode_sndfile import SndfileDecoder
 from transforms.errors import RecordingError
+from transforms.mpeg_outline import MpegPlaces
 from transforms.normalize import channel_numbers
 from transforms.records import Stage
 from transforms.resampling import open_resampler
@@ -114,20 +115,26 @@ class StretchSound:
 
     def _blocks(self) -> Iterator[StretchBlock]:
         try:
-            decoder = self._decoder()
+            with self._opened() as decoder:
+                self._check(decoder)
+                self.numbers = channel_numbers(decoder, self._choice, self._name)
+                yield from self._cut_to_size(self._resampled(decoder))
         except UndecodableError as error:
             raise self._odd(error.reason) from error
-        with closing(decoder):
-            self._check(decoder)
-            self.numbers = channel_numbers(decoder, self._choice, self._name)
-            yield from self._cut_to_size(self._resampled(decoder))
 
-    def _decoder(self) -> SndfileDecoder | MpegDecoder:
+    def _opened(self) -> AbstractContextManager[Decoder]:
         """By what decodes in one piece, too."""
         outline, first = self._chapters.outline, self._stretch.first_frame
-        if outline.mpeg is None:
-            return SndfileDecoder(self._stream, outline.low_frequency_channel, start_frame=first)
-        return MpegDecoder(self._stream, outline.mpeg, outline.frames, outline.sample_rate, first)
+        if outline.places is None:
+            return closing(SndfileDecoder(self._stream, outline.low_frequency_channel, start_frame=first))
+        if isinstance(outline.places, MpegPlaces):
+            return closing(
+                MpegDecoder(self._stream, outline.places, outline.frames, outline.sample_rate, first)
+            )
+        # Imported when first needed, as in `decode`.
+        from transforms.decode_entered import open_entered
+
+        return open_entered(self._stream, outline.places, outline.sample_rate, first)
 
     def _resampled(self, decoder: Decoder) -> Iterator[Samples]:
         """From the first frame that is resampled to the recording's end; taken as far as it is needed."""

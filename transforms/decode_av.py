@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, NoReturn
+from itertools import chain
+from typing import Any
 
 import av
 import av.container
@@ -15,6 +17,7 @@ from numpy.typing import NDArray
 
 from transforms import codes
 from transforms.av_complaints import Complaints
+from transforms.av_container import open_container
 from transforms.decode_base import (
     ShieldedStream,
     UndecodableError,
@@ -22,19 +25,11 @@ from transforms.decode_base import (
     shortfall,
     without_nan,
 )
+from transforms.decode_packets import RENEWAL_SECONDS, WARM_UP_SECONDS, PacketDecoder, text_of
+from transforms.ogg_outline import OggEntry
 from transforms.samples import Floats
 from transforms.sniff import Structure
 
-# Containers that hold their audio themselves. Playlists, concat scripts, session
-# descriptions and picture sequences, which name other files or hosts, are not among them.
-_DEMUXERS = (
-    "aac,ac3,ac4,adx,aiff,amr,ape,asf,asf_o,au,avi,caf,dsf,dss,dts,dtshd,dv,eac3,flac,flv,gsm,gxf,"
-    "iff,ircam,loas,matroska,mlp,mov,mp3,mpc,mpc8,mpeg,mpegts,mxf,nistsphere,nut,ogg,oma,qcp,rm,shn,"
-    "sox,tak,truehd,tta,voc,w64,wav,webm,wtv,wv,xwma"
-)
-# The first is enough for nearly all files and opens short ones fast; the second is
-# FFmpeg's own, for streams whose audio begins late.
-_PROBE_BYTES = (1 << 16, 5_000_000)
 # Containers that state how long their audio is, and how exactly; of others FFmpeg guesses it.
 _TOLERANCE_SECONDS = {
     "mov,mp4,m4a,3gp,3g2,mj2": 0.5,
@@ -44,8 +39,8 @@ _TOLERANCE_SECONDS = {
     "tta": 0.0,
     "ape": 0.0,
 }
-# Whose packets have checksums that FFmpeg compares only when asked, and that programs write right.
-_CHECKED = ("wavpack", "tta")
+# The first packet that is read may lie behind the place that was sought.
+_EARLY_SECONDS = 1
 _DURATION = re.compile(r"([0-9]{1,6}):([0-9]{1,2}):([0-9]{1,2}(?:\.[0-9]{1,9})?)")
 _SCALES = {
     "u8": 1 / 128,
@@ -55,18 +50,30 @@ _SCALES = {
     "dbl": 1.0,
 }
 
-# Tags in other encodings are common, and of no interest here. From PyAV 19 on they are
-# replaced unasked, and the argument is gone.
-_TAGS: dict[str, Any] = {} if int(av.__version__.split(".")[0]) >= 19 else {"metadata_errors": "replace"}
+
+@dataclass(frozen=True, slots=True)
+class AvEntry:
+    """Where decoding begins inside a stream; without arguments, at its start.
+
+    Attributes:
+        minute: of the stream's time, see `decode_packets`; what lies before is not decoded.
+        page: with which the stream begins behind its headers, where that tells which sample is the first.
+    """
+
+    minute: int = 0
+    page: OggEntry | None = None
 
 
 @contextmanager
-def open_av(stream: ShieldedStream, *, ignore_length: bool = False) -> Iterator[AvDecoder]:
+def open_av(
+    stream: ShieldedStream, *, ignore_length: bool = False, entry: AvEntry | None = None
+) -> Iterator[AvDecoder]:
     """Open the stream by its content and decode its first audio stream.
 
     Args:
         stream: at any position.
         ignore_length: read a wav file to its end, whatever its header says.
+        entry: where decoding begins; None for the start.
 
     Raises:
         UndecodableError: FFmpeg does not recognise it, it has no audio, or no sample of it
@@ -75,44 +82,8 @@ def open_av(stream: ShieldedStream, *, ignore_length: bool = False) -> Iterator[
     """
     complaints = Complaints()
     options = {"ignore_length": "1"} if ignore_length else {}
-    with complaints.heard(), _open_container(stream, options) as container:
-        yield AvDecoder(stream, container, complaints)
-
-
-def _open_container(stream: ShieldedStream, options: dict[str, str]) -> av.container.InputContainer:
-    """Open with little probing, and with much if that did not find the audio."""
-    for probe_bytes in _PROBE_BYTES:
-        stream.seek(0)
-        try:
-            container: av.container.InputContainer = av.open(
-                stream,
-                "r",
-                options={"format_whitelist": _DEMUXERS, "probesize": str(probe_bytes), **options},
-                io_open=_refuse_other_files,
-                **_TAGS,
-            )
-        except (av.FFmpegError, PermissionError) as error:
-            stream.check()
-            raise UndecodableError(codes.NOT_AUDIO, f"FFmpeg says: {_text_of(error)}") from error
-        stream.check()
-        audio = container.streams.audio
-        if audio and audio[0].codec_context is not None and audio[0].codec_context.sample_rate:
-            return container
-        has_audio = bool(audio)
-        kinds = ", ".join(sorted({found.type for found in container.streams}))
-        container.close()
-    if has_audio:
-        raise UndecodableError(
-            codes.NO_SAMPLES, "FFmpeg finds an audio stream of an unknown kind or no length"
-        )
-    raise UndecodableError(
-        codes.NO_AUDIO_STREAM, f"FFmpeg finds no audio stream in it, only: {kinds or 'nothing'}"
-    )
-
-
-def _refuse_other_files(url: str, flags: int, options: Mapping[str, str]) -> NoReturn:
-    """The door behind the list of demuxers: a recording never opens another file."""
-    raise PermissionError("a recording may not refer to other files")
+    with complaints.heard(), open_container(stream, options) as container:
+        yield AvDecoder(stream, container, complaints, entry or AvEntry())
 
 
 class AvDecoder:
@@ -122,33 +93,40 @@ class AvDecoder:
         stream: what the container reads.
         container: open, with at least one audio stream; its first is decoded.
         complaints: what FFmpeg says of it.
+        entry: where decoding begins.
+
+    Attributes:
+        start_frame: the number, in the whole stream, of the first frame that comes out.
 
     Raises:
-        UndecodableError: no sample can be decoded.
+        UndecodableError: no sample can be decoded, or none from the entry on.
         BeamscribeError, OSError: reading the stream failed.
     """
 
     def __init__(
-        self, stream: ShieldedStream, container: av.container.InputContainer, complaints: Complaints
+        self,
+        stream: ShieldedStream,
+        container: av.container.InputContainer,
+        complaints: Complaints,
+        entry: AvEntry,
     ) -> None:
         self._stream = stream
         self._container = container
         self._audio = container.streams.audio[0]
-        self._audio.codec_context.thread_count = 1
-        if self._audio.codec_context.name in _CHECKED:
-            self._audio.codec_context.options = {"err_detect": "crccheck"}
         self.structure = _structure_of(container)
-        self._damaged_packets = 0
-        self._broken: str | None = None
         self._complaints = complaints
         self.damage: str | None = None
-        self._frames = self._decode()
+        if entry.minute and stream.seekable():
+            self._move_before(entry.minute)
+        self._packets = PacketDecoder(container, complaints, entry.minute)
+        frames = self._packets.frames()
         # Only a decoded frame tells the true rate and channels: those of the container are
-        # halved in HE-AAC.
-        first = next(self._frames, None)
+        # halved in HE-AAC. And only the end of a page tells which sample it is.
+        opening = _opening(frames, 0 if entry.page is None else entry.page.packets)
         stream.check()
-        if first is None:
+        if not opening:
             raise UndecodableError(codes.NO_SAMPLES, self._describe_damage(0) or "it holds no samples")
+        first = opening[0][1]
         if first.format.packed.name not in _SCALES:
             raise UndecodableError(codes.DECODE_FAILED, f"samples of format {first.format.name} are unknown")
         self._first: av.AudioFrame = first
@@ -156,6 +134,33 @@ class AvDecoder:
         self.channels: int = first.layout.nb_channels
         names = [channel.name for channel in first.layout.channels]
         self.low_frequency_channel = names.index("LFE") if "LFE" in names else None
+        self.start_frame = self._start_frame(entry, opening)
+        self._frames = (frame for _, frame in chain(opening[1:], frames))
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether anything that was read so far is."""
+        return self._packets.damaged_packets > 0 or self._packets.broken is not None
+
+    def _move_before(self, minute: int) -> None:
+        """Let the container read on from a while before a full minute."""
+        begin = Fraction(minute * RENEWAL_SECONDS - WARM_UP_SECONDS - _EARLY_SECONDS)
+        try:
+            self._container.seek(int(begin / (self._audio.time_base or 1)), stream=self._audio)
+        except av.FFmpegError as error:
+            self._stream.check()
+            raise UndecodableError(
+                codes.DECODE_FAILED, f"FFmpeg cannot move in it: {text_of(error)}"
+            ) from error
+
+    def _start_frame(self, entry: AvEntry, opening: Sequence[tuple[int, av.AudioFrame]]) -> int:
+        first = self._first
+        if entry.page is not None:
+            told = sum(frame.samples for number, frame in opening if number < entry.page.packets)
+            return entry.page.end_frame - told
+        if entry.minute and first.pts is not None and first.time_base is not None:
+            return round(first.pts * first.time_base * self.sample_rate) - self._packets.held_back
+        return 0
 
     def blocks(self) -> Iterator[Floats]:
         """The samples, once, as floats.
@@ -180,31 +185,6 @@ class AvDecoder:
             frames += rest.samples
             yield _to_float(rest)
         self.damage = self._describe_damage(frames)
-
-    def _decode(self) -> Iterator[av.AudioFrame]:
-        """Frames as they are; packets that cannot be decoded are counted and left out."""
-        is_bare = self._audio.codec_context.name.startswith("pcm_")
-        # Frames of flac carry their numbers; those with a wrong checksum come out without.
-        is_numbered = self._container.format.name == "flac"
-        try:
-            for packet in self._container.demux(self._audio):
-                # The file ends in a corrupt one, or its checksum is wrong; it may be heard yet.
-                # Bare samples may end anywhere.
-                damaged = packet.is_corrupt and not is_bare
-                try:
-                    decoded = packet.decode()
-                except av.FFmpegError:
-                    decoded, damaged = [], True
-                self._complaints.first()
-                if damaged:
-                    self._damaged_packets += 1
-                for frame in decoded:
-                    if not damaged and (frame.is_corrupt or (is_numbered and frame.pts is None)):
-                        self._damaged_packets += 1
-                    if frame.samples:
-                        yield frame
-        except av.FFmpegError as error:
-            self._broken = _text_of(error)
 
     def _alike(self) -> Iterator[av.AudioFrame]:
         """Frames of the first one's format, rate and channels; others are converted.
@@ -233,7 +213,7 @@ class AvDecoder:
             try:
                 yield from self._converted(resampler, frame)
             except av.FFmpegError:  # a shape that only a damaged header has
-                self._damaged_packets += 1
+                self._packets.damaged_packets += 1
                 resampler, previous = None, wanted
         if resampler is not None:
             yield from self._converted(resampler, None)
@@ -248,10 +228,11 @@ class AvDecoder:
 
     def _describe_damage(self, frames: int) -> str | None:
         found = []
-        if self._damaged_packets:
-            found.append(f"{self._damaged_packets} packets are broken")
-        if self._broken is not None:
-            found.append(f"the container broke off: {self._broken}")
+        packets = self._packets
+        if packets.damaged_packets:
+            found.append(f"{packets.damaged_packets} packets are broken")
+        if packets.broken is not None:
+            found.append(f"the container broke off: {packets.broken}")
         complaint = self._complaints.first()
         if complaint is not None:
             found.append(f"FFmpeg reported an error: {complaint}")
@@ -259,7 +240,7 @@ class AvDecoder:
         tolerance = _TOLERANCE_SECONDS.get(self._container.format.name)
         if frames and tolerance is not None and seconds:
             claimed = round(seconds * self.sample_rate)
-            short = shortfall(frames, claimed, self.sample_rate, tolerance)
+            short = shortfall(self.start_frame + frames, claimed, self.sample_rate, tolerance)
             found += [short] if short else []
         return "; ".join(found) or None
 
@@ -273,6 +254,16 @@ class AvDecoder:
             return Fraction(0)
         begins = (self._audio.start_time or 0) * (self._audio.time_base or Fraction(0))
         return 3600 * int(stated[1]) + 60 * int(stated[2]) + Fraction(stated[3]) - max(begins, Fraction(0))
+
+
+def _opening(frames: Iterator[tuple[int, av.AudioFrame]], packets: int) -> list[tuple[int, av.AudioFrame]]:
+    """The first frame, or all up to the first that is not of so many packets."""
+    result = []
+    for each in frames:
+        result.append(each)
+        if each[0] >= packets:
+            break
+    return result
 
 
 def _structure_of(container: av.container.InputContainer) -> Structure | None:
@@ -300,7 +291,3 @@ def _to_float(frame: av.AudioFrame) -> Floats:
         result -= np.float32(128)
     result *= np.float32(_SCALES[kind])
     return result
-
-
-def _text_of(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)

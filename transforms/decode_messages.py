@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from operator import index
-from typing import Any
+from typing import Any, Literal
 
 from transforms.chapter_work import ChapterHeard, ListenTask, SoundTaken, TakeTask
 from transforms.chapters import Chapters
@@ -21,6 +21,7 @@ from transforms.cuts import CutPolicy
 from transforms.errors import RecordingError
 from transforms.hold import Hold
 from transforms.mpeg_outline import MpegPlaces
+from transforms.ogg_outline import OggEntry, OggPlaces
 from transforms.outline import Outline
 from transforms.records import PlannedSegment, Stage
 from transforms.speech_frames import SpeechFrames
@@ -101,10 +102,13 @@ def _task(kind: str, fields: dict[str, Any]) -> Task:
     )
 
 
-def _outline(mpeg: dict[str, Any] | None, **fields: Any) -> Outline:
-    if mpeg is None:
-        return Outline(**fields)
-    return Outline(**fields, mpeg=MpegPlaces(**{**mpeg, "entries": tuple(mpeg["entries"])}))
+def _outline(places: dict[str, Any] | Literal["times"] | None, **fields: Any) -> Outline:
+    if not isinstance(places, dict):
+        return Outline(**fields, places=places)
+    if "codec" in places:
+        entries = tuple(OggEntry(**entry) for entry in places["entries"])
+        return Outline(**fields, places=OggPlaces(**{**places, "entries": entries}))
+    return Outline(**fields, places=MpegPlaces(**{**places, "entries": tuple(places["entries"])}))
 
 
 def holds_of(answer: Answer) -> list[Hold]:

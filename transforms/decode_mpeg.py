@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
-import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, BinaryIO, Final, cast
+from typing import BinaryIO, Final, cast
 
 from transforms import codes
 from transforms.decode_base import ShieldedStream, UndecodableError
@@ -14,9 +12,7 @@ from transforms.mpeg_entry import LEAD_BYTES, lead_in
 from transforms.mpeg_outline import DECODER_DELAY, MpegPlaces
 from transforms.samples import Samples
 from transforms.sniff import Structure
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+from transforms.spliced import Spliced
 
 # Until a decoder has all bits of a frame, and what of one sounds into the next: 10 frames at most.
 _EARLY_SECONDS: Final = 2
@@ -89,39 +85,4 @@ def _entered(stream: ShieldedStream, places: MpegPlaces, first: int) -> BinaryIO
     place = places.entries[first // places.step]
     stream.seek(place)
     front, replaced = lead_in(stream.read(LEAD_BYTES), places.count - first)
-    return cast(BinaryIO, _Spliced(front, stream, place + replaced))
-
-
-class _Spliced(io.RawIOBase):
-    """Some bytes, and then those of a stream from a place on."""
-
-    def __init__(self, front: bytes, stream: ShieldedStream, start: int) -> None:
-        self._front = front
-        self._stream = stream
-        self._shift = start - len(front)
-        self._position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position}.get(whence)
-        if base is None:
-            base = self._stream.seek(0, os.SEEK_END) - self._shift
-        self._position = max(0, base + offset)
-        return self._position
-
-    def readinto(self, buffer: WriteableBuffer) -> int:
-        view = memoryview(buffer).cast("B")
-        front = self._front[self._position : self._position + len(view)]
-        if front:
-            view[: len(front)] = front
-            size = len(front)
-        else:
-            self._stream.seek(self._position + self._shift)
-            size = self._stream.readinto(view)
-        self._position += size
-        return size
+    return cast(BinaryIO, Spliced(front, stream, place + replaced))

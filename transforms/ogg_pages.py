@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from transforms.sniff import Readable
 
@@ -17,7 +19,7 @@ _MAGIC = b"OggS"
 _HEADER = struct.Struct("<4sBBqIIIB")
 _MAX_PAGE_BYTES = _HEADER.size + 255 + 255 * 255
 _CHECKSUM = slice(22, 26)
-_FIRST, _LAST = 2, 4
+_GOES_ON, _FIRST, _LAST = 1, 2, 4
 # No file has so many; one that pretends to must not take memory for each.
 _MAX_STREAMS = 1000
 # Ogg's CRC is that of zlib with the bits of every byte, and those of the result, the other way round.
@@ -68,8 +70,56 @@ class OggScan:
         return ", ".join(found) or None
 
 
-def scan_pages(stream: Readable) -> OggScan:
-    """Walk all pages. The stream is left somewhere."""
+@dataclass(frozen=True, slots=True)
+class OggPage:
+    """What a page says of itself.
+
+    Attributes:
+        place: where it begins, in bytes.
+        size: of all of it, in bytes.
+        stream: the number of the logical stream that it belongs to.
+        granule: the position, in samples, behind the last packet that ends on it; -1 if none does.
+        packets: how many end on it.
+        goes_on: whether it begins inside a packet.
+        is_open: whether it ends inside a packet.
+    """
+
+    place: int
+    size: int
+    stream: int
+    granule: int
+    packets: int
+    goes_on: bool
+    is_open: bool
+
+
+def page_of(data: bytes, place: int) -> OggPage:
+    """Read the header of a whole page.
+
+    Args:
+        data: the page.
+        place: where it begins in its file.
+    """
+    _, _, flags, granule, serial, _, _, segments = _HEADER.unpack_from(data)
+    table = data[_HEADER.size : _HEADER.size + segments]
+    is_open = table.endswith(b"\xff")
+    packets = segments - table.count(b"\xff")
+    return OggPage(place, len(data), serial, granule, packets, bool(flags & _GOES_ON), is_open)
+
+
+def page_content(data: bytes) -> bytes:
+    """What a page holds of packets."""
+    return data[_HEADER.size + data[_HEADER.size - 1] :]
+
+
+def scan_pages(stream: Readable, seen: Callable[[int, bytes], None] | None = None) -> OggScan:
+    """Walk all pages. The stream is left somewhere.
+
+    Args:
+        stream: the file.
+        seen: told where a whole page begins, and its bytes, of each that is not broken; what it raises
+            ends the walk.
+    """
     size = stream.seek(0, 2)
     scan = OggScan()
     streams: dict[int, _Stream] = {}
@@ -80,12 +130,23 @@ def scan_pages(stream: Readable) -> OggScan:
         if not data:
             break
         is_last = position + len(data) >= size
-        position += _walk(data, is_last, scan, streams)
+        position += _walk(data, is_last, scan, streams, partial(_tell, seen, position))
     scan.unended += sum(not each.has_ended for each in streams.values())
     return scan
 
 
-def _walk(data: bytes, is_last: bool, scan: OggScan, streams: dict[int, _Stream]) -> int:
+def _tell(seen: Callable[[int, bytes], None] | None, window: int, position: int, page: bytes) -> None:
+    if seen is not None:
+        seen(window + position, page)
+
+
+def _walk(
+    data: bytes,
+    is_last: bool,
+    scan: OggScan,
+    streams: dict[int, _Stream],
+    tell: Callable[[int, bytes], None],
+) -> int:
     """Take the whole pages of a window; how many bytes were dealt with."""
     position = 0
     while position < len(data):
@@ -100,7 +161,9 @@ def _walk(data: bytes, is_last: bool, scan: OggScan, streams: dict[int, _Stream]
                 return len(data) if is_last else len(data) - len(_MAGIC)
             position = following
             continue
-        _take(data[position : position + length], scan, streams)
+        page = data[position : position + length]
+        if _take(page, scan, streams):
+            tell(position, page)
         position += length
     return position
 
@@ -116,7 +179,8 @@ def _page_length(data: bytes, position: int) -> int:
     return _HEADER.size + segments + sum(table)
 
 
-def _take(page: bytes, scan: OggScan, streams: dict[int, _Stream]) -> None:
+def _take(page: bytes, scan: OggScan, streams: dict[int, _Stream]) -> bool:
+    """Count a page; whether its checksum is right."""
     _, _, flags, _, serial, number, checksum, _ = _HEADER.unpack_from(page)
     scan.pages += 1
     known = streams.get(serial)
@@ -124,19 +188,20 @@ def _take(page: bytes, scan: OggScan, streams: dict[int, _Stream]) -> None:
         scan.broken += 1
         if known is not None and number == known.number + 1:
             known.number, known.has_ended = number, bool(flags & _LAST)
-        return
+        return False
     if flags & _FIRST or known is None:
         scan.unended += known is not None and not known.has_ended
         if len(streams) >= _MAX_STREAMS:
             streams.clear()
         streams[serial] = _Stream(1, number, bool(flags & _LAST))
-        return
+        return True
     # A recorded broadcast has its headers in front, and begins anywhere.
     if number != known.number + 1 and known.pages > 2:
         scan.gaps += 1
     known.pages += 1
     known.number = number
     known.has_ended = bool(flags & _LAST)
+    return True
 
 
 def page_checksum(page: bytes) -> int:

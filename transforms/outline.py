@@ -1,8 +1,8 @@
 """How long a recording is where samples can be found by their number. Pure.
 
-These are the forms of wav with samples that are not compressed (RIFF, RF64, Wave64), flac, and
-mp3, of which all frames are walked. A recording that is not in order has no outline: it is
-decoded from its first byte to its last.
+These are the forms of wav with samples that are not compressed (RIFF, RF64, Wave64), flac, mp3 and
+Ogg (of which all frames or pages are walked), and m4a and mp4 with AAC. A recording that is not in order
+has no outline: it is decoded from its first byte to its last.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
+from transforms.mp4_outline import Mp4Outline, outline_of_mp4
 from transforms.mpeg_outline import MpegOutline, MpegPlaces, outline_of_mpeg
+from transforms.ogg_outline import OggOutline, OggPlaces, outline_of_ogg
 from transforms.sniff import HEAD_BYTES, Readable, is_mpeg_layer_3, read_wav_layout
 
 _SAMPLE_BYTES: Final = {
@@ -39,14 +41,15 @@ class Outline:
         sample_rate: frames per second.
         channels: of each frame.
         low_frequency_channel: see `decode_base.Decoder`; None too where the decoder knows it.
-        mpeg: where the frames of an mp3 file lie; None for others.
+        places: where decoding may begin; "times" if FFmpeg finds a place by its time, None if the
+            decoder finds any frame by its number.
     """
 
     frames: int
     sample_rate: int
     channels: int
     low_frequency_channel: int | None = None
-    mpeg: MpegPlaces | None = None
+    places: MpegPlaces | OggPlaces | Literal["times"] | None = None
 
     @property
     def seconds(self) -> float:
@@ -65,22 +68,26 @@ def outline_of(
 
     Args:
         stream: the file.
-        above_seconds: an mp3 file that is not longer, as far as its first frame tells, has none.
+        above_seconds: an mp3 or Ogg file that is not longer, as far as shows without a walk, has none.
         whole: opens the file to be read from its start to its end; None if ``stream`` is good for that.
     """
     stream.seek(0)
     head = stream.read(HEAD_BYTES)
     if head.startswith(b"fLaC"):
         return _of_flac(head)
+    if head[4:8] == b"ftyp":
+        return _outline(outline_of_mp4(stream))
+    if head.startswith(b"OggS"):
+        return _outline(outline_of_ogg(stream, above_seconds, whole))
     if is_mpeg_layer_3(head) or head.startswith(b"ID3"):
-        return _of_mpeg(outline_of_mpeg(stream, above_seconds, whole))
+        return _outline(outline_of_mpeg(stream, above_seconds, whole))
     return _of_wav(stream)
 
 
-def _of_mpeg(found: MpegOutline | None) -> Outline | None:
+def _outline(found: Mp4Outline | MpegOutline | OggOutline | None) -> Outline | None:
     if found is None:
         return None
-    return Outline(found.frames, found.sample_rate, found.channels, mpeg=found.places)
+    return Outline(found.frames, found.sample_rate, found.channels, places=found.places)
 
 
 def _of_flac(head: bytes) -> Outline | None:

@@ -94,6 +94,41 @@ def test_rows_of_long_mp3_are_those_of_one_piece(serve, tmp_path):
 
 
 @pytest.mark.thorough
+def test_rows_of_long_m4a_and_ogg_are_those_of_one_piece(serve, tmp_path):
+    (tmp_path / "in").mkdir()
+    wide, narrow = phrases(22050, 11.3, 1) / 32768, phrases(8000, 11.0, 3) / 32768
+    spoken = np.stack((wide, phrases(22050, 11.3, 2) / 32768), axis=1)
+    made = {
+        "stereo.m4a": av_file(spoken, 22050, "ipod", "aac", layout="stereo"),
+        "narrow.m4a": av_file(narrow, 8000, "ipod", "aac", bit_rate=24_000),
+        "voice.opus": av_file(narrow, 8000, "ogg", "libopus", bit_rate=12_000),
+    }
+    with soundfile.SoundFile(tmp_path / "in" / "music.ogg", "w", 22050, 2, "VORBIS") as file:
+        for start in range(0, len(spoken), 22050):  # libvorbis takes its working memory from the stack
+            file.write(spoken[start : start + 22050])
+    opus = made["voice.opus"]
+    # What goes the old way: cut off, joined, in fragments. And what is damaged inside, where nothing tells.
+    made["cut_off.m4a"] = made["narrow.m4a"][:-5000]
+    made["cut_off.opus"] = opus[:-5000]
+    made["joined.opus"] = opus + opus
+    made["parts.m4a"] = av_file(narrow, 8000, "mp4", "aac", options={"movflags": "frag_keyframe+empty_moov"})
+    made["damaged.m4a"] = made["narrow.m4a"][:900_000] + bytes(3000) + made["narrow.m4a"][903_000:]
+    for name, data in made.items():
+        (tmp_path / "in" / name).write_bytes(data)
+    service = serve()
+    changes = settings(service, segmentation__skip_silence="true", audio__chapters_above_hours=0.1)
+    arguments = ("run", "--input", tmp_path / "in", *changes, "--output")
+    one = beamscribe(*arguments, tmp_path / "one")
+    billed = service.stats().billed
+    several = beamscribe(*arguments, tmp_path / "several", *TWO_WORKERS)
+    assert (one.code, several.code) == (3, 3), several.stderr
+    assert told(tmp_path / "several") == told(tmp_path / "one")
+    assert service.stats().billed == 2 * billed
+    [totals] = (each["timeline"]["totals"] for each in records(tmp_path / "several"))
+    assert totals["chapters_heard"] >= 4 * 3
+
+
+@pytest.mark.thorough
 def test_a_killed_run_over_long_recordings_goes_on_where_it_was(serve, tmp_path):
     (tmp_path / "in").mkdir()
     soundfile.write(tmp_path / "in" / "long.wav", phrases(8000, 40.0, 3), 8000)

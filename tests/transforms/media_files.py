@@ -55,6 +55,7 @@ def av_file(
     bit_rate=64000,
     metadata=None,
     options=None,
+    encoder_options=None,
     begins_at=0.0,
 ):
     """What FFmpeg writes; ``samples`` is (frames,) or (frames, channels), ``options`` are the muxer's."""
@@ -63,6 +64,7 @@ def av_file(
         output.metadata.update(metadata or {})
         stream = output.add_stream(encoder, rate=sample_rate, layout=layout)
         stream.bit_rate = bit_rate
+        stream.codec_context.options = encoder_options or {}
         pcm = np.ascontiguousarray((samples * 32767).astype(np.int16).reshape(1, -1))
         frame = av.AudioFrame.from_ndarray(pcm, format="s16", layout=layout)
         frame.sample_rate = sample_rate

@@ -4,6 +4,7 @@ import io
 
 import numpy as np
 import pytest
+from coded_files import aac, opus, vorbis
 from media_files import sound_file
 from mp3_files import mp3
 
@@ -112,3 +113,25 @@ def test_and_in_every_container_and_for_every_choice_of_channels(container, choi
 )
 def test_and_of_mp3(kind, from_rate, channels, choice):
     assert check_chapters(mp3(kind, from_rate, 85.0, channels), 16000, CHOICES[choice]) == 3
+
+
+CODED = {
+    "aac": lambda: aac(22_050, 2),
+    "opus": lambda: opus(12_000, band=8000),
+    "opus stereo": lambda: opus(64_000, 2),
+    "vorbis": vorbis,
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "choice"),
+    [
+        ("aac", "mix"),
+        ("opus", "mix"),
+        pytest.param("opus stereo", "split", marks=pytest.mark.thorough),
+        pytest.param("aac", "only", marks=pytest.mark.thorough),
+        pytest.param("vorbis", "mix", marks=pytest.mark.thorough),
+    ],
+)
+def test_and_of_what_ffmpeg_decodes(kind, choice):
+    assert check_chapters(CODED[kind](), 16000, CHOICES[choice]) == 4

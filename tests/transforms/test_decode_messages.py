@@ -25,6 +25,7 @@ from transforms.decode_messages import (
 from transforms.errors import RecordingError
 from transforms.hold import Hold
 from transforms.mpeg_outline import MpegPlaces
+from transforms.ogg_outline import OggEntry, OggPlaces
 from transforms.outline import Outline
 from transforms.records import PlannedSegment, SampleRange, Stage
 from transforms.speech_frames import SpeechFrames
@@ -60,7 +61,7 @@ def test_a_task_arrives_as_it_was(name, kind, channel, max_hours):
     assert task_from_bytes(task_to_bytes(task)) == (task, None)
 
 
-places = st.builds(
+mpeg_places = st.builds(
     MpegPlaces,
     st.integers(1, 10**9),
     st.sampled_from([576, 1152]),
@@ -69,13 +70,20 @@ places = st.builds(
     st.integers(8, 1000),
     st.lists(st.integers(0, 10**12), max_size=3).map(tuple),
 )
+ogg_entries = st.builds(OggEntry, *[st.integers(0, 10**12)] * 3, st.integers(1, 255))
+ogg_places = st.builds(
+    OggPlaces,
+    st.sampled_from(["opus", "vorbis"]),
+    st.integers(100, 10**6),
+    st.lists(ogg_entries, max_size=3).map(tuple),
+)
 outlines = st.builds(
     Outline,
     st.integers(1, 10**12),
     st.integers(8000, 192_000),
     st.integers(1, 8),
     st.none() | st.integers(0, 7),
-    st.none() | places,
+    st.none() | st.just("times") | mpeg_places | ogg_places,
 )
 long_ones = st.builds(Chapters, outlines, st.sampled_from([8000, 16000]), st.integers(1, 10**6))
 

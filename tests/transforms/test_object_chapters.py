@@ -17,6 +17,7 @@ import pytest
 import soundfile
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.timestamp import MIN_TIMESTAMP
+from coded_files import aac, opus, tables_in_front
 from mp3_files import mp3
 
 from tests.object_server import BUCKET, fault_proxy
@@ -226,6 +227,42 @@ def test_an_mp3_is_walked_once_in_order_and_only_if_it_may_be_long(
         assert heard == cut.listen(local, 1)
         got = [each for each in proxy.requests[7:] if each.startswith("GET")]
         assert len(got) < len(data) / (1 << 16)
+    assert isinstance(cut.check(found), Checked)
+
+
+@pytest.mark.parametrize(
+    ("ending", "make"), [("opus", opus), ("m4a", aac), ("m4a", lambda: tables_in_front(aac()))]
+)
+def test_of_ogg_and_m4a_a_chapter_fetches_what_it_needs(
+    s3, tmp_path, settings, cutters, monkeypatch, ending, make
+):
+    for module in (chapters, speech_chapters):
+        monkeypatch.setattr(module, "CHAPTER_SECONDS", 40)
+    uri, data = f"s3://{BUCKET}/long.{ending}", make()
+    objects = Objects(uri)
+    objects.put("", data)
+    path = tmp_path / "a"
+    path.write_bytes(data)
+    recording = Recording(uri, uri.encode(), mark=objects.mark(""))
+    with fault_proxy(s3.url, every=0) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        assert long_recording_of(recording, settings, 151) is None
+        # Of Ogg the last page, of m4a the tables, which take a block or two of so small a file.
+        assert len(proxy.requests) < 8
+        found = long_recording_of(recording, settings, 60)
+        local = long_recording_of(Recording("a", os.fsencode(path)), settings, 60)
+        assert found is not None
+        assert found.chapters == local.chapters
+        assert found.chapters.count == 4
+        monkeypatch.setattr("transforms.source.BLOCK_BYTES", 1 << 14)
+        cut, _ = cutters()
+        before = len(proxy.requests)
+        heard = cut.listen(found, 3)
+        assert isinstance(heard, ChapterHeard)
+        assert heard == cut.listen(local, 3)
+        got = [each for each in proxy.requests[before:] if each.startswith("GET")]
+        # The fourth begins after 120 s of 150; with what a decoder hears before it, 60 to 78 s earlier.
+        assert len(got) < 0.85 * len(data) / (1 << 14)
     assert isinstance(cut.check(found), Checked)
 
 

@@ -4,8 +4,11 @@ import io
 
 import numpy as np
 import pytest
+from coded_files import aac, vorbis
 from media_files import sound_file, tone, wav_file
 
+from transforms.mpeg_outline import MpegPlaces
+from transforms.ogg_outline import OggPlaces
 from transforms.outline import Outline, outline_of
 from transforms.samples import to_int16
 
@@ -28,8 +31,23 @@ def test_of_mp3_the_frames_are_walked():
     found = outline(data)
     assert found is not None
     assert (found.frames, found.sample_rate, found.channels) == (22050, 22050, 2)
-    assert found.mpeg is not None
+    assert isinstance(found.places, MpegPlaces)
     assert outline_of(io.BytesIO(data), 1.1) is None
+
+
+def test_of_ogg_the_pages_are_walked():
+    found = outline(vorbis(22_050, 2, 3.0))
+    assert found is not None
+    assert (found.frames, found.sample_rate, found.channels) == (3 * 22050, 22050, 2)
+    assert isinstance(found.places, OggPlaces)
+    assert outline_of(io.BytesIO(vorbis(22_050, 2, 3.0)), 3.1) is None
+
+
+def test_of_m4a_the_tables_are_read():
+    found = outline(aac(22_050, 2, 3.0))
+    assert found is not None
+    assert (found.sample_rate, found.channels, found.places) == (22050, 2, "times")
+    assert abs(found.frames - 3 * 22050) < 1024
 
 
 @pytest.mark.parametrize(

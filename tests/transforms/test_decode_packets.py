@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import io
+
+import av
+import numpy as np
+import pytest
+from coded_files import aac, opus
+from media_files import av_file
+from mp3_files import in_one_piece, talk
+
+from transforms.av_complaints import Complaints
+from transforms.decode_packets import PacketDecoder
+
+FILES = {"aac": aac, "opus": opus, "opus narrow": lambda: opus(12_000, band=8000)}
+
+
+def by_one_decoder(data: bytes) -> np.ndarray:
+    with av.open(io.BytesIO(data)) as container:
+        return np.concatenate([frame.to_ndarray().T for frame in container.decode(audio=0)])
+
+
+def frames_from(data: bytes, minute: int) -> list[av.AudioFrame]:
+    with av.open(io.BytesIO(data)) as container:
+        return [frame for _, frame in PacketDecoder(container, Complaints(), minute).frames()]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_decoders_that_begin_anew_give_as_many_samples_as_one(name):
+    data = FILES[name]()
+    expected = by_one_decoder(data)
+    samples, damage = in_one_piece(data)
+    assert damage is None
+    assert samples.shape == expected.shape
+    # Up to the first full minute it is one, too.
+    first = 59 * len(samples) // 150
+    assert np.array_equal(samples[:first], expected[:first])
+
+
+def test_of_opus_the_last_bits_alone_are_others():
+    data = opus()
+    assert np.abs(in_one_piece(data)[0] - by_one_decoder(data)).max() < 1e-4
+
+
+def test_before_the_minute_nothing_comes_out():
+    data = opus()
+    first = frames_from(data, 2)[0]
+    assert first.pts is not None
+    assert 120 <= first.pts * first.time_base < 120.02
+
+
+def test_a_minute_behind_the_end_gives_nothing():
+    assert frames_from(aac(), 3) == []
+
+
+def test_other_decoders_are_left_alone(monkeypatch):
+    data = av_file(talk(16_000, 70.0, 1), 16_000, "matroska", "aac")
+    monkeypatch.setattr(av.CodecContext, "create", None)
+    assert np.array_equal(in_one_piece(data)[0], by_one_decoder(data))
