@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from typing import BinaryIO, Final, cast
+from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from transforms import codes
 from transforms.decode_base import ShieldedStream, UndecodableError
@@ -14,8 +15,12 @@ from transforms.samples import Samples
 from transforms.sniff import Structure
 from transforms.spliced import Spliced
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
 # Until a decoder has all bits of a frame, and what of one sounds into the next: 10 frames at most.
 _EARLY_SECONDS: Final = 2
+_TAG_BYTES: Final = 128
 
 
 class MpegDecoder:
@@ -42,13 +47,16 @@ class MpegDecoder:
         self._left = frames - start_frame
         self._untold = start_frame
         self._behind = frames
-        seen = stream
+        seen, entered = stream, None
         if entry:
             # A tag that says nothing of it stands for the delay of decoders alone.
             self._untold += places.skipped - first * places.frame_samples - DECODER_DELAY
             self._behind = (places.count - first) * places.frame_samples - DECODER_DELAY
-            seen = ShieldedStream(_entered(stream, places, first))
+            entered = _entered(stream, places, first)
+            seen = ShieldedStream(cast(BinaryIO, entered))
         self._decoder = SndfileDecoder(seen)
+        if entered is not None:
+            entered.is_open = True
         stream.check()
         announced = self._decoder.announced_frames
         if not entry and (announced < frames or (places.is_tagged and announced != frames)):
@@ -80,9 +88,31 @@ class MpegDecoder:
         self._decoder.close()
 
 
-def _entered(stream: ShieldedStream, places: MpegPlaces, first: int) -> BinaryIO:
-    """The file as if it began with a frame inside it."""
+class _Entered(Spliced):
+    """The frames of a file as if it began with one inside it.
+
+    libmpg123 looks for a tag in the last 128 bytes when it opens a file. Here the frames end with the file,
+    so there is none, and nothing is read there: the end may be far away.
+
+    Attributes:
+        is_open: whether it has looked.
+    """
+
+    is_open = False
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        view = memoryview(buffer).cast("B")
+        left = self.size() - self.tell()
+        if self.is_open or not 0 < left <= _TAG_BYTES:
+            return super().readinto(view)
+        view = view[:left]
+        view[:] = bytes(len(view))
+        self.seek(len(view), os.SEEK_CUR)
+        return len(view)
+
+
+def _entered(stream: ShieldedStream, places: MpegPlaces, first: int) -> _Entered:
     place = places.entries[first // places.step]
     stream.seek(place)
     front, replaced = lead_in(stream.read(LEAD_BYTES), places.count - first)
-    return cast(BinaryIO, Spliced(front, stream, place + replaced))
+    return _Entered(front, stream, place + replaced, places.end)

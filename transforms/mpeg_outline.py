@@ -43,6 +43,7 @@ class MpegPlaces:
         is_tagged: whether the encoder's tag says how many frames there are.
         step: from one of the next to another, in frames.
         entries: where every ``step``-th frame begins, from the first one on, in bytes.
+        end: behind the last frame, in bytes.
     """
 
     count: int
@@ -51,6 +52,7 @@ class MpegPlaces:
     is_tagged: bool
     step: int
     entries: tuple[int, ...]
+    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,9 @@ def _outline(head: bytes, tag: _Tag | None, walk: _Walk) -> MpegOutline | None:
         frames -= skipped + max(0, tag.padding - DECODER_DELAY)
     if frames <= 0:
         return None
-    places = MpegPlaces(walk.frames, frame_samples, skipped, tag is not None, walk.step, tuple(walk.entries))
+    places = MpegPlaces(
+        walk.frames, frame_samples, skipped, tag is not None, walk.step, tuple(walk.entries), walk.end
+    )
     return MpegOutline(frames, sample_rate_of(head), 1 if is_mono(head) else 2, places)
 
 
@@ -182,6 +186,7 @@ class _Walk:
         frames: how many there were.
         step: each so many-th is noted.
         entries: where those begin.
+        end: behind the last one.
     """
 
     def __init__(self, start: int, head: bytes, *, is_tagged: bool) -> None:
@@ -190,7 +195,7 @@ class _Walk:
             _ENTRY_SECONDS * sample_rate_of(head) / (samples_a_frame(head) * _ALIKE_FRAMES)
         )
         self.entries: list[int] = []
-        self._end = start
+        self.end = start
         self._second = head[1]
         # The rate; and the bit rate too, where it must not change.
         self._mask = _RATE if is_tagged else _RATE | _BIT_RATE
@@ -206,7 +211,7 @@ class _Walk:
         begins = places[:-1]
         raw = np.frombuffer(data, np.uint8)
         if not (
-            position == self._end
+            position == self.end
             and (raw[begins + 1] == self._second).all()
             and (raw[begins + 2] & self._mask == self._third).all()
             and ((raw[begins + 3] >= _MONO) == self._is_mono).all()
@@ -215,4 +220,4 @@ class _Walk:
         first = -self.frames % self.step
         self.entries += (position + begins[first :: self.step]).tolist()
         self.frames += len(begins)
-        self._end = position + int(places[-1])
+        self.end = position + int(places[-1])

@@ -19,12 +19,14 @@ class Spliced(io.RawIOBase):
         front: what comes first.
         stream: of which the rest comes; it is not closed.
         start: where in it the rest begins.
+        end: where in it the rest ends; None for its own end.
     """
 
-    def __init__(self, front: bytes, stream: ShieldedStream, start: int) -> None:
+    def __init__(self, front: bytes, stream: ShieldedStream, start: int, end: int | None = None) -> None:
         self._front = front
         self._stream = stream
         self._shift = start - len(front)
+        self._end = end
         self._position = 0
 
     def readable(self) -> bool:
@@ -39,9 +41,14 @@ class Spliced(io.RawIOBase):
         """Move, and say where to."""
         base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position}.get(whence)
         if base is None:
-            base = self._stream.seek(0, os.SEEK_END) - self._shift
+            base = self.size()
         self._position = max(0, base + offset)
         return self._position
+
+    def size(self) -> int:
+        """How many bytes there are in all."""
+        end = self._stream.seek(0, os.SEEK_END) if self._end is None else self._end
+        return end - self._shift
 
     def readinto(self, buffer: WriteableBuffer) -> int:
         """Fill the buffer from one of both, and say with how much."""
@@ -52,6 +59,7 @@ class Spliced(io.RawIOBase):
             size = len(front)
         else:
             self._stream.seek(self._position + self._shift)
-            size = self._stream.readinto(view)
+            left = len(view) if self._end is None else max(0, self.size() - self._position)
+            size = self._stream.readinto(view[:left])
         self._position += size
         return size

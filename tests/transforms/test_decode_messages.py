@@ -69,6 +69,7 @@ mpeg_places = st.builds(
     st.booleans(),
     st.integers(8, 1000),
     st.lists(st.integers(0, 10**12), max_size=3).map(tuple),
+    st.integers(0, 10**12),
 )
 ogg_entries = st.builds(OggEntry, *[st.integers(0, 10**12)] * 3, st.integers(1, 255))
 ogg_places = st.builds(

@@ -93,6 +93,28 @@ def test_whatever_is_done_to_a_file_it_is_in_doubt_or_has_the_samples_of_one_pie
             assert np.array_equal(samples, whole[start:]), start
 
 
+@pytest.mark.parametrize("behind", [b"", b"TAG" + bytes(125)], ids=["nothing behind", "a tag behind"])
+def test_to_begin_inside_the_end_is_not_read(behind):
+    read: set[int] = set()
+
+    class Watched(io.BytesIO):
+        def readinto(self, buffer) -> int:
+            begin = self.tell()
+            size = super().readinto(buffer)
+            read.update(range(begin, begin + size))
+            return size
+
+    data = mp3("with a tag", 48_000, 120.0) + behind
+    outline = outline_of_mpeg(io.BytesIO(data))
+    assert outline is not None
+    stream = ShieldedStream(Watched(data))
+    decoder = MpegDecoder(stream, outline.places, outline.frames, 48_000, 10 * 48_000)
+    next(decoder.blocks())
+    decoder.close()
+    assert read
+    assert max(read) < 0.8 * len(data)
+
+
 def test_another_number_of_samples_than_expected_is_damage():
     data = file_of("without a tag")
     outline = outline_of_mpeg(io.BytesIO(data))
