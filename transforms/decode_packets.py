@@ -25,6 +25,8 @@ RENEWAL_SECONDS: Final = 60
 WARM_UP_SECONDS: Final = 2
 # Containers whose times are exact, so that the same packet is the first of its minute wherever reading began.
 _RENEWED: Final = {("mov,mp4,m4a,3gp,3g2,mj2", "aac"), ("ogg", "opus")}
+_LOW_COMPLEXITY: Final = 2
+"""As an AudioSpecificConfig has it (ISO/IEC 14496-3, 1.6.2)."""
 # Whose packets have checksums that FFmpeg compares only when asked, and that programs write right.
 _CHECKED: Final = ("wavpack", "tta")
 
@@ -53,7 +55,7 @@ class PacketDecoder:
         coder.thread_count = 1
         if coder.name in _CHECKED:
             coder.options = {"err_detect": "crccheck"}
-        is_renewed = (container.format.name, coder.name) in _RENEWED
+        is_renewed = _is_renewed(container.format.name, coder)
         self._coder = _Renewed(self._audio, from_minute) if is_renewed else _Lasting(coder)
         self.damaged_packets = 0
         self.broken: str | None = None
@@ -90,6 +92,17 @@ class PacketDecoder:
                         yield number, frame
         except av.FFmpegError as error:
             self.broken = text_of(error)
+
+
+def _is_renewed(container: str, coder: AudioCodecContext) -> bool:
+    """Whether decoders of a stream begin anew.
+
+    Other kinds of AAC than that of low complexity predict from more than two seconds, or begin at few
+    packets only; and one that only its container tells of needs more than it says to the decoder.
+    """
+    if (container, coder.name) not in _RENEWED:
+        return False
+    return coder.name != "aac" or (coder.extradata or b"\0")[0] >> 3 == _LOW_COMPLEXITY
 
 
 class _Lasting:

@@ -57,3 +57,19 @@ def test_other_decoders_are_left_alone(monkeypatch):
     data = av_file(talk(16_000, 70.0, 1), 16_000, "matroska", "aac")
     monkeypatch.setattr(av.CodecContext, "create", None)
     assert np.array_equal(in_one_piece(data)[0], by_one_decoder(data))
+
+
+def test_aac_that_only_its_container_describes_is_not_lost_behind_the_first_minute():
+    data = bytearray(aac())
+    data[data.index(b"\x05\x80\x80\x80", data.index(b"esds"))] = 14  # the decoder's own is unreadable
+    samples, damage = in_one_piece(bytes(data))
+    assert damage is None
+    assert np.array_equal(samples, by_one_decoder(bytes(data)))
+
+
+def test_aac_that_predicts_from_long_ago_keeps_its_decoder(monkeypatch):
+    data = bytearray(aac(seconds=70.0))
+    at = data.index(b"\x14\x08", data.index(b"esds"))
+    data[at : at + 2] = b"\x0c\x08"  # Main, of which low complexity is a part
+    monkeypatch.setattr(av.CodecContext, "create", None)
+    assert np.array_equal(in_one_piece(bytes(data))[0], by_one_decoder(bytes(data)))
