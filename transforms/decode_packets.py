@@ -148,7 +148,7 @@ class _Renewed:
         fresh = av.CodecContext.create(self._stream.codec_context.codec.name, "r")
         assert isinstance(fresh, AudioCodecContext), "it is a decoder of sound"
         fresh.thread_count = 1
-        fresh.extradata = self._stream.codec_context.extradata
+        fresh.extradata = _inside(self._stream.codec_context.extradata)
         begin = minute * RENEWAL_SECONDS - WARM_UP_SECONDS
         heard = [packet for seconds, packet in self._before if seconds >= begin]
         held_back = 0
@@ -159,14 +159,16 @@ class _Renewed:
                 continue
             held_back += _samples(packet, fresh.sample_rate) - sum(frame.samples for frame in decoded)
         if self._coder is None:
-            self.held_back = held_back - _left_out(fresh)
+            self.held_back = held_back
         self._coder, self._minute, self._before = fresh, minute, []
 
 
-def _left_out(coder: AudioCodecContext) -> int:
-    """How many samples a decoder leaves out when it begins: of Opus the pre-skip (RFC 7845, 5.1)."""
-    head = coder.extradata or b""
-    return int.from_bytes(head[10:12], "little") if head.startswith(b"OpusHead") else 0
+def _inside(head: bytes | None) -> bytes | None:
+    """What a decoder that begins inside a stream is told: of Opus no pre-skip (RFC 7845, 5.1).
+
+    It would leave out sound where the warm-up is shorter than that, since packets are missing.
+    """
+    return head[:10] + bytes(2) + head[12:] if head and head.startswith(b"OpusHead") else head
 
 
 def _seconds(packet: _Packet) -> Fraction | None:

@@ -5,7 +5,7 @@ import io
 import av
 import numpy as np
 import pytest
-from coded_files import aac, opus
+from coded_files import aac, changed_page, ogg_pages_of, opus
 from media_files import av_file
 from mp3_files import in_one_piece, talk
 
@@ -73,3 +73,21 @@ def test_aac_that_predicts_from_long_ago_keeps_its_decoder(monkeypatch):
     data[at : at + 2] = b"\x0c\x08"  # Main, of which low complexity is a part
     monkeypatch.setattr(av.CodecContext, "create", None)
     assert np.array_equal(in_one_piece(bytes(data))[0], by_one_decoder(bytes(data)))
+
+
+def without_seconds(data: bytes, begin: int, end: int) -> bytes:
+    """An Opus file without the pages that end between; the others keep their times."""
+    kept = []
+    for page in ogg_pages_of(data):
+        seconds = int.from_bytes(page[6:14], "little") / 48_000
+        if not begin < seconds <= end:
+            number = len(kept).to_bytes(4, "little")
+            kept.append(changed_page(page, lambda changed, n=number: changed.__setitem__(slice(18, 22), n)))
+    return b"".join(kept)
+
+
+def test_where_packets_are_missing_before_a_minute_no_pre_skip_is_taken_from_those_behind_it():
+    data = without_seconds(opus(), 57, 61)
+    samples, damage = in_one_piece(data)
+    assert damage is None
+    assert len(samples) == len(by_one_decoder(data))
