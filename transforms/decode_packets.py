@@ -160,7 +160,15 @@ class _Renewed:
             held_back += _samples(packet, fresh.sample_rate) - sum(frame.samples for frame in decoded)
         if self._coder is None:
             self.held_back = held_back
-        self._coder, self._minute, self._before = fresh, minute, []
+        # One that was told something else meanwhile goes on: another description in the same file.
+        if self._coder is None or _shape(fresh) == _shape(self._coder):
+            self._coder = fresh
+        self._minute, self._before = minute, []
+
+
+def _shape(coder: AudioCodecContext) -> tuple[int, int]:
+    """Rate and channels of what a decoder gave last."""
+    return coder.sample_rate, coder.layout.nb_channels
 
 
 def _inside(head: bytes | None) -> bytes | None:

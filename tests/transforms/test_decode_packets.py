@@ -5,11 +5,12 @@ import io
 import av
 import numpy as np
 import pytest
-from coded_files import aac, changed_page, ogg_pages_of, opus
+from coded_files import aac, changed_page, first_described_otherwise, ogg_pages_of, opus
 from media_files import av_file
 from mp3_files import in_one_piece, talk
 
 from transforms.av_complaints import Complaints
+from transforms.decode import open_decoder
 from transforms.decode_packets import PacketDecoder
 
 FILES = {"aac": aac, "opus": opus, "opus narrow": lambda: opus(12_000, band=8000)}
@@ -91,3 +92,13 @@ def test_where_packets_are_missing_before_a_minute_no_pre_skip_is_taken_from_tho
     samples, damage = in_one_piece(data)
     assert damage is None
     assert len(samples) == len(by_one_decoder(data))
+
+
+def test_a_later_description_of_the_sound_holds_behind_the_next_minute_too():
+    data = first_described_otherwise(aac(), b"\x14\x88")  # 12 kHz
+    with av.open(io.BytesIO(data)) as container:
+        seconds = sum(frame.samples / frame.sample_rate for frame in container.decode(audio=0))
+    with open_decoder(io.BytesIO(data), "a") as decoder:
+        assert decoder.sample_rate == 12_000
+        frames = sum(len(block) for block in decoder.blocks())
+    assert abs(frames / 12_000 - seconds) < 0.01
