@@ -27,6 +27,9 @@ WARM_UP_SECONDS: Final = 2
 _RENEWED: Final = {("mov,mp4,m4a,3gp,3g2,mj2", "aac"), ("ogg", "opus")}
 _LOW_COMPLEXITY: Final = 2
 """As an AudioSpecificConfig has it (ISO/IEC 14496-3, 1.6.2)."""
+# By how much the times of packets of Vorbis may be off: where long blocks follow short ones, FFmpeg
+# takes a packet for shorter than it is, by a quarter of what the largest has.
+_VORBIS_UNITS: Final = 2048
 # Whose packets have checksums that FFmpeg compares only when asked, and that programs write right.
 _CHECKED: Final = ("wavpack", "tta")
 
@@ -43,6 +46,7 @@ class PacketDecoder:
     Attributes:
         damaged_packets: how many could not be decoded, or not rightly, so far.
         broken: why the container broke off; None if it did not.
+        jumps: how many packets do not begin where the one before them ended, by their times.
     """
 
     def __init__(
@@ -59,6 +63,9 @@ class PacketDecoder:
         self._coder = _Renewed(self._audio, from_minute) if is_renewed else _Lasting(coder)
         self.damaged_packets = 0
         self.broken: str | None = None
+        self.jumps = 0
+        self._end: int | None = None  # of the last packet
+        self._tolerance = _VORBIS_UNITS if coder.name == "vorbis" else 0
 
     @property
     def held_back(self) -> int:
@@ -75,6 +82,7 @@ class PacketDecoder:
         is_numbered = self._container.format.name == "flac"
         try:
             for number, packet in enumerate(self._container.demux(self._audio)):
+                self._follow(packet)
                 # The file ends in a corrupt one, or its checksum is wrong; it may be heard yet.
                 # Bare samples may end anywhere.
                 damaged = packet.is_corrupt and not is_bare
@@ -92,6 +100,13 @@ class PacketDecoder:
                         yield number, frame
         except av.FFmpegError as error:
             self.broken = text_of(error)
+
+    def _follow(self, packet: _Packet) -> None:
+        if packet.pts is None:
+            return
+        if self._end is not None and abs(packet.pts - self._end) > self._tolerance:
+            self.jumps += 1
+        self._end = packet.pts + (packet.duration or 0)
 
 
 def _is_renewed(container: str, coder: AudioCodecContext) -> bool:
