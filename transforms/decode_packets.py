@@ -8,6 +8,7 @@ too. What comes out behind a full minute is the same then wherever decoding bega
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Final, TypeAlias
@@ -23,6 +24,8 @@ _Packet: TypeAlias = "av.Packet[AudioStream]"
 
 RENEWAL_SECONDS: Final = 60
 WARM_UP_SECONDS: Final = 2
+# Those of Opus take 2.5 ms at least; tables may say of any number that they begin in the same moment.
+_MOST_WARM_UP_PACKETS: Final = 1000
 # Containers whose times are exact, so that the same packet is the first of its minute wherever reading began.
 _RENEWED: Final = {("mov,mp4,m4a,3gp,3g2,mj2", "aac"), ("ogg", "opus")}
 _LOW_COMPLEXITY: Final = 2
@@ -147,7 +150,8 @@ class _Renewed:
         self._stream = stream
         self._coder = None if from_minute else stream.codec_context
         self._minute = max(0, from_minute - 1)
-        self._before: list[tuple[Fraction, _Packet]] = []  # what is near the end of the minute
+        # What is near the end of the minute.
+        self._before: deque[tuple[Fraction, _Packet]] = deque(maxlen=_MOST_WARM_UP_PACKETS)
         self.held_back = 0
 
     def decode(self, packet: _Packet) -> list[av.AudioFrame]:
@@ -178,7 +182,8 @@ class _Renewed:
         # One that was told something else meanwhile goes on: another description in the same file.
         if self._coder is None or _shape(fresh) == _shape(self._coder):
             self._coder = fresh
-        self._minute, self._before = minute, []
+        self._minute = minute
+        self._before.clear()
 
 
 def _shape(coder: AudioCodecContext) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from coded_files import aac, changed_page, first_described_otherwise, ogg_pages_
 from media_files import av_file
 from mp3_files import in_one_piece, talk
 
+from transforms import decode_packets
 from transforms.av_complaints import Complaints
 from transforms.decode import open_decoder
 from transforms.decode_packets import PacketDecoder
@@ -56,7 +57,7 @@ def test_a_minute_behind_the_end_gives_nothing():
 
 def test_other_decoders_are_left_alone(monkeypatch):
     data = av_file(talk(16_000, 70.0, 1), 16_000, "matroska", "aac")
-    monkeypatch.setattr(av.CodecContext, "create", None)
+    monkeypatch.setattr(av, "CodecContext", None)
     assert np.array_equal(in_one_piece(data)[0], by_one_decoder(data))
 
 
@@ -72,7 +73,7 @@ def test_aac_that_predicts_from_long_ago_keeps_its_decoder(monkeypatch):
     data = bytearray(aac(seconds=70.0))
     at = data.index(b"\x14\x08", data.index(b"esds"))
     data[at : at + 2] = b"\x0c\x08"  # Main, of which low complexity is a part
-    monkeypatch.setattr(av.CodecContext, "create", None)
+    monkeypatch.setattr(av, "CodecContext", None)
     assert np.array_equal(in_one_piece(bytes(data))[0], by_one_decoder(bytes(data)))
 
 
@@ -102,3 +103,13 @@ def test_a_later_description_of_the_sound_holds_behind_the_next_minute_too():
         assert decoder.sample_rate == 12_000
         frames = sum(len(block) for block in decoder.blocks())
     assert abs(frames / 12_000 - seconds) < 0.01
+
+
+def test_packets_that_all_begin_in_one_moment_are_not_kept(monkeypatch):
+    monkeypatch.setattr(decode_packets, "WARM_UP_SECONDS", 60)  # in place of a file that says so
+    renewed = []
+    monkeypatch.setattr(decode_packets._Renewed, "_begin_anew", lambda self, _: renewed.append(self))
+    with av.open(io.BytesIO(aac())) as container:
+        for _ in PacketDecoder(container, Complaints()).frames():
+            assert not renewed or len(renewed[0]._before) <= 1000
+    assert renewed
