@@ -1,9 +1,10 @@
 """FFmpeg's packets, decoded: the frames of a container's first audio stream, from its start or from inside.
 
-Two decoders remember without end what they have heard: that of AAC how many numbers it took from its
+Two decoders remember without end what they have heard: that of AAC-LC how many numbers it took from its
 generator of noise, of which a file only says how loud it is; that of Opus the last bits in its filters.
 So both begin anew with each full minute of the stream's time, after two seconds of warm-up, in one piece
-too. What comes out behind a full minute is the same then wherever decoding began before it.
+too. What comes out behind a full minute is the same then wherever decoding began before it, as long as
+the stream has one description and its packets follow each other in time.
 """
 
 from __future__ import annotations
