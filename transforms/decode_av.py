@@ -135,12 +135,18 @@ class AvDecoder:
         names = [channel.name for channel in first.layout.channels]
         self.low_frequency_channel = names.index("LFE") if "LFE" in names else None
         self.start_frame = self._start_frame(entry, opening)
+        self._begins_in_step = entry != AvEntry() or first.pts == 0
         self._frames = (frame for _, frame in chain(opening[1:], frames))
 
     @property
     def is_damaged(self) -> bool:
         """Whether anything that was read so far is."""
         return self._packets.damaged_packets > 0 or self._packets.broken is not None
+
+    @property
+    def is_in_step(self) -> bool:
+        """Whether so far each sample has the number, by count, that its time tells."""
+        return self._begins_in_step and not self._packets.jumps
 
     def _move_before(self, minute: int) -> None:
         """Let the container read on from a while before a full minute."""

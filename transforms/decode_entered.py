@@ -37,7 +37,7 @@ class EnteredDecoder:
         self.damage: str | None = None
 
     def blocks(self) -> Iterator[Samples]:
-        """The samples from the first one that is wanted on; they end where anything is damaged.
+        """The samples from the first one that is wanted on, up to where anything is damaged or times jump.
 
         Raises:
             BeamscribeError, OSError: reading the stream failed.
@@ -49,6 +49,10 @@ class EnteredDecoder:
         for block in self._decoder.blocks():
             if self._decoder.is_damaged:
                 self.damage = "packets are broken"
+                return
+            # By count a later chapter would begin elsewhere, and silence at the border would hide that.
+            if not self._decoder.is_in_step:
+                self.damage = "times jump"
                 return
             untold = max(0, self._start_frame - frame)
             frame += len(block)

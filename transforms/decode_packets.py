@@ -1,13 +1,15 @@
 """FFmpeg's packets, decoded: the frames of a container's first audio stream, from its start or from inside.
 
-Two decoders remember without end what they have heard: that of AAC how many numbers it took from its
+Two decoders remember without end what they have heard: that of AAC-LC how many numbers it took from its
 generator of noise, of which a file only says how loud it is; that of Opus the last bits in its filters.
 So both begin anew with each full minute of the stream's time, after two seconds of warm-up, in one piece
-too. What comes out behind a full minute is the same then wherever decoding began before it.
+too. What comes out behind a full minute is the same then wherever decoding began before it, as long as
+the stream has one description and its packets follow each other in time.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Final, TypeAlias
@@ -23,8 +25,15 @@ _Packet: TypeAlias = "av.Packet[AudioStream]"
 
 RENEWAL_SECONDS: Final = 60
 WARM_UP_SECONDS: Final = 2
+# Those of Opus take 2.5 ms at least; tables may say of any number that they begin in the same moment.
+_MOST_WARM_UP_PACKETS: Final = 1000
 # Containers whose times are exact, so that the same packet is the first of its minute wherever reading began.
 _RENEWED: Final = {("mov,mp4,m4a,3gp,3g2,mj2", "aac"), ("ogg", "opus")}
+_LOW_COMPLEXITY: Final = 2
+"""As an AudioSpecificConfig has it (ISO/IEC 14496-3, 1.6.2)."""
+# By how much the times of packets of Vorbis may be off: where long blocks follow short ones, FFmpeg
+# takes a packet for shorter than it is, by a quarter of what the largest has.
+_VORBIS_UNITS: Final = 2048
 # Whose packets have checksums that FFmpeg compares only when asked, and that programs write right.
 _CHECKED: Final = ("wavpack", "tta")
 
@@ -41,6 +50,7 @@ class PacketDecoder:
     Attributes:
         damaged_packets: how many could not be decoded, or not rightly, so far.
         broken: why the container broke off; None if it did not.
+        jumps: how many packets do not begin where the one before them ended, by their times.
     """
 
     def __init__(
@@ -53,10 +63,13 @@ class PacketDecoder:
         coder.thread_count = 1
         if coder.name in _CHECKED:
             coder.options = {"err_detect": "crccheck"}
-        is_renewed = (container.format.name, coder.name) in _RENEWED
+        is_renewed = _is_renewed(container.format.name, coder)
         self._coder = _Renewed(self._audio, from_minute) if is_renewed else _Lasting(coder)
         self.damaged_packets = 0
         self.broken: str | None = None
+        self.jumps = 0
+        self._end: int | None = None  # of the last packet
+        self._tolerance = _VORBIS_UNITS if coder.name == "vorbis" else 0
 
     @property
     def held_back(self) -> int:
@@ -73,6 +86,7 @@ class PacketDecoder:
         is_numbered = self._container.format.name == "flac"
         try:
             for number, packet in enumerate(self._container.demux(self._audio)):
+                self._follow(packet)
                 # The file ends in a corrupt one, or its checksum is wrong; it may be heard yet.
                 # Bare samples may end anywhere.
                 damaged = packet.is_corrupt and not is_bare
@@ -90,6 +104,24 @@ class PacketDecoder:
                         yield number, frame
         except av.FFmpegError as error:
             self.broken = text_of(error)
+
+    def _follow(self, packet: _Packet) -> None:
+        if packet.pts is None:
+            return
+        if self._end is not None and abs(packet.pts - self._end) > self._tolerance:
+            self.jumps += 1
+        self._end = packet.pts + (packet.duration or 0)
+
+
+def _is_renewed(container: str, coder: AudioCodecContext) -> bool:
+    """Whether decoders of a stream begin anew.
+
+    Other kinds of AAC than that of low complexity predict from more than two seconds, or begin at few
+    packets only; and one that only its container tells of needs more than it says to the decoder.
+    """
+    if (container, coder.name) not in _RENEWED:
+        return False
+    return coder.name != "aac" or (coder.extradata or b"\0")[0] >> 3 == _LOW_COMPLEXITY
 
 
 class _Lasting:
@@ -119,7 +151,8 @@ class _Renewed:
         self._stream = stream
         self._coder = None if from_minute else stream.codec_context
         self._minute = max(0, from_minute - 1)
-        self._before: list[tuple[Fraction, _Packet]] = []  # what is near the end of the minute
+        # What is near the end of the minute.
+        self._before: deque[tuple[Fraction, _Packet]] = deque(maxlen=_MOST_WARM_UP_PACKETS)
         self.held_back = 0
 
     def decode(self, packet: _Packet) -> list[av.AudioFrame]:
@@ -135,7 +168,7 @@ class _Renewed:
         fresh = av.CodecContext.create(self._stream.codec_context.codec.name, "r")
         assert isinstance(fresh, AudioCodecContext), "it is a decoder of sound"
         fresh.thread_count = 1
-        fresh.extradata = self._stream.codec_context.extradata
+        fresh.extradata = _inside(self._stream.codec_context.extradata)
         begin = minute * RENEWAL_SECONDS - WARM_UP_SECONDS
         heard = [packet for seconds, packet in self._before if seconds >= begin]
         held_back = 0
@@ -146,14 +179,25 @@ class _Renewed:
                 continue
             held_back += _samples(packet, fresh.sample_rate) - sum(frame.samples for frame in decoded)
         if self._coder is None:
-            self.held_back = held_back - _left_out(fresh)
-        self._coder, self._minute, self._before = fresh, minute, []
+            self.held_back = held_back
+        # One that was told something else meanwhile goes on: another description in the same file.
+        if self._coder is None or _shape(fresh) == _shape(self._coder):
+            self._coder = fresh
+        self._minute = minute
+        self._before.clear()
 
 
-def _left_out(coder: AudioCodecContext) -> int:
-    """How many samples a decoder leaves out when it begins: of Opus the pre-skip (RFC 7845, 5.1)."""
-    head = coder.extradata or b""
-    return int.from_bytes(head[10:12], "little") if head.startswith(b"OpusHead") else 0
+def _shape(coder: AudioCodecContext) -> tuple[int, int]:
+    """Rate and channels of what a decoder gave last."""
+    return coder.sample_rate, coder.layout.nb_channels
+
+
+def _inside(head: bytes | None) -> bytes | None:
+    """What a decoder that begins inside a stream is told: of Opus no pre-skip (RFC 7845, 5.1).
+
+    It would leave out sound where the warm-up is shorter than that, since packets are missing.
+    """
+    return head[:10] + bytes(2) + head[12:] if head and head.startswith(b"OpusHead") else head
 
 
 def _seconds(packet: _Packet) -> Fraction | None:

@@ -41,6 +41,10 @@ _LOW_COMPLEXITY: Final = 2
 _MPEG_4_AUDIO: Final = 0x40
 _SYNC_EXTENSION: Final = 0x2B7
 _ONE_TO_ONE: Final = 1 << 16
+# What is looked for. Others are passed over: a file may have a million of names of its own.
+_READ: Final = frozenset(
+    ("moov", "mdat", "moof", "mvex", "mvhd", "udta", "mdia", "hdlr", "mdhd", "minf", "stbl", "stsd", "stts")
+) | {"stsz", "edts", "elst", "esds"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,8 @@ def outline_of_mp4(stream: Readable) -> Mp4Outline | None:
 def _first_of_each(found: Iterator[Box]) -> dict[str, Box]:
     result: dict[str, Box] = {}
     for box in found:
-        result.setdefault(box.name, box)
+        if box.name in _READ:
+            result.setdefault(box.name, box)
     return result
 
 

@@ -21,6 +21,8 @@ _HEAD_BYTES: Final = 1 << 16
 _TAIL_BYTES: Final = 1 << 17
 # Streams that were recorded from their middle begin with any position.
 _LATEST_BEGIN_SECONDS: Final = 60
+# Of a longer one the places would take much memory; no recording is so long.
+_LONGEST_SECONDS: Final = 1_000_000
 _OPUS_RATE: Final = 48_000
 _HEADERS: Final = {"opus": 2, "vorbis": 3}
 
@@ -181,7 +183,8 @@ class _Walk:
     def _take_sound(self, page: OggPage) -> None:
         rate = self._found.sample_rate
         end_frame = page.granule - self._found.skipped
-        if end_frame < self.end_frame or (not self._has_sound and end_frame > _LATEST_BEGIN_SECONDS * rate):
+        latest = (_LONGEST_SECONDS if self._has_sound else _LATEST_BEGIN_SECONDS) * rate
+        if not self.end_frame <= end_frame <= latest:
             raise _OddPageError
         if self._has_sound and not page.goes_on and self.end_frame >= self._next_entry_frame:
             self.entries.append(OggEntry(page.place, self.end_frame, end_frame, page.packets))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Callable
 from functools import cache
 
@@ -55,6 +56,34 @@ def tables_in_front(data: bytes) -> bytes:
         here = slice(place + 4 + 4 * entry, place + 8 + 4 * entry)
         tables[here] = (int.from_bytes(tables[here], "big") + len(tables)).to_bytes(4, "big")
     return body[:begin] + bytes(tables) + body[begin:]
+
+
+def first_described_otherwise(data: bytes, configuration: bytes, packets: int = 100) -> bytes:
+    """An m4a file of which the first packets have a description of their own, with this configuration."""
+
+    def number(name: bytes, at: int) -> int:
+        place = data.index(name) + at
+        return int.from_bytes(data[place : place + 4], "big")
+
+    entry = data[data.index(b"stsd") + 12 :][: number(b"stsd", 12)]
+    mark = entry.index(b"\x05\x80\x80\x80") + 5
+    sizes = [number(b"stsz", 16 + 4 * each) for each in range(packets)]
+    runs = (1, packets, 1, 2, number(b"stsz", 12) - packets, 2)
+    places = (number(b"stco", 12), number(b"stco", 12) + sum(sizes))
+    assert number(b"stsc", 8) == number(b"stco", 8) == 1
+    result = data
+    for name, old, new in (
+        (b"stsd", 0, entry[:mark] + configuration + entry[mark + len(configuration) :]),
+        (b"stsc", 12, struct.pack(">6I", *runs)),
+        (b"stco", 4, struct.pack(">2I", *places)),
+    ):
+        place = result.index(name) + 12
+        result = result[: place - 4] + struct.pack(">I", 2) + new + result[place + old :]
+        for box in (name, b"moov", b"trak", b"mdia", b"minf", b"stbl"):
+            place = result.index(box) - 4
+            size = int.from_bytes(result[place : place + 4], "big") + len(new) - old
+            result = result[:place] + struct.pack(">I", size) + result[place + 4 :]
+    return result
 
 
 def ogg_pages_of(data: bytes) -> list[bytes]:

@@ -162,3 +162,20 @@ def test_what_is_damaged_shows_at_a_border_or_at_the_end_or_changes_nothing(name
                     (parts[0][0][: 55 * rate], parts[1][0][5 * rate : 65 * rate], parts[2][0][5 * rate :])
                 ),
             )
+
+
+@pytest.mark.parametrize("begin", [2, 20], ids=["from the first page on", "inside"])
+@pytest.mark.parametrize(("name", "more"), [("opus narrow", 960), ("vorbis", 22_050)])
+def test_packets_that_are_missing_shift_nothing_unseen_though_silence_hides_it_at_a_border(name, more, begin):
+    """A recorder leaves out what was lost on the way: positions jump there, and one piece counts samples."""
+
+    def move(page: bytearray) -> None:
+        page[6:14] = (int.from_bytes(page[6:14], "little") + more).to_bytes(8, "little")
+
+    pages = ogg_pages_of(FILES[name]())
+    begin += name == "vorbis"
+    data = b"".join(pages[:begin] + [changed_page(page, move) for page in pages[begin:]])
+    assert len(in_one_piece(data)[0]) == len(in_one_piece(FILES[name]())[0])
+    outline = outline_in(data)
+    assert outline.frames == len(in_one_piece(data)[0]) + more
+    assert from_inside(data, outline, 0)[1] == "times jump"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -167,3 +168,14 @@ def test_a_small_track_of_zeros_is_whole():
     found = outline(data)
     assert found is not None
     assert found.frames == len(in_one_piece(data)[0])
+
+
+def test_boxes_of_a_million_names_take_no_memory_in_a_worker():
+    names = (f"{number:04x}".encode() for number in range(1 << 16))
+    data = io.BytesIO(SHORT[:32] + b"".join(b"\0\0\0\x08" + name for name in names))
+    tracemalloc.start()
+    try:
+        assert outline_of_mp4(data) is None
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()

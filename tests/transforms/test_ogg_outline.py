@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 from contextlib import contextmanager
 
 import pytest
@@ -138,3 +139,25 @@ def test_what_is_walked_is_opened_by_the_caller_and_closed():
 )
 def test_what_is_in_doubt_has_none(data):
     assert outline(data) is None
+
+
+def test_pages_that_tell_of_years_take_no_memory_in_a_worker():
+    long = 15 * 48_000
+    page = bytearray(PAGES[2][:27] + b"\1x")
+    page[26] = 1
+
+    def at(number: int):
+        def change(page: bytearray) -> None:
+            page[6:14] = (number * long).to_bytes(8, "little")
+            page[18:22] = number.to_bytes(4, "little")
+
+        return change
+
+    pages = (changed_page(bytes(page), at(number)) for number in range(2, 120_000))
+    stream = io.BytesIO(b"".join((*PAGES[:2], *pages)))
+    tracemalloc.start()
+    try:
+        assert outline_of_ogg(stream) is None
+        assert tracemalloc.get_traced_memory()[1] < 14_000_000
+    finally:
+        tracemalloc.stop()
